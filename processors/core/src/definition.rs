@@ -1,0 +1,50 @@
+//! Every setting that can change a result. A definition number stands for the formulas and these.
+
+use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
+
+/// The number of the formulas and default settings in this source. Raised with every change of either.
+pub const DEFINITION: u16 = 1;
+
+/// Settings of the fold, in microseconds unless the name says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Definition {
+    pub number: u16,
+    /// A result is final this long after its close.
+    pub finality_us: i64,
+    /// A17: received later than this after it happened.
+    pub late_us: i64,
+    /// A18: device clock ahead by more than this.
+    pub skew_us: i64,
+    /// A19: impossible above this.
+    pub speed_max_meters_per_second: f64,
+    /// A20: where the plan gives no radius.
+    pub geofence_radius_meters: f64,
+    /// A21: a location less accurate than this is no location.
+    pub accuracy_max_meters: i32,
+    /// S5 and A02: after the planned end.
+    pub missing_end_after_plan_us: i64,
+}
+
+impl Default for Definition {
+    fn default() -> Self {
+        Self {
+            number: DEFINITION,
+            finality_us: 72 * HOUR_US,
+            late_us: 72 * HOUR_US,
+            skew_us: 5 * MINUTE_US,
+            speed_max_meters_per_second: 200_000.0 / 3600.0,
+            geofence_radius_meters: 250.0,
+            accuracy_max_meters: 500,
+            missing_end_after_plan_us: HOUR_US,
+        }
+    }
+}
+
+/// Near-duplicates: at most this long after the event that stands, inclusive.
+pub const DOUBLE_TAP_US: i64 = MINUTE_US;
+/// A shift_start from here on begins a new shift; without a plan S5 is due here too.
+pub const NEW_SHIFT_US: i64 = 11 * HOUR_US;
+/// A shift without end closes here at the latest; nothing outlives this long without an own event.
+pub const UNIT_US: i64 = DAY_US;
+/// How far back A29 looks.
+pub const CONTEXT_US: i64 = 72 * HOUR_US;

@@ -1,0 +1,8 @@
+//! The fold: what is computed from a technician's log, and nothing else.
+//!
+//! Pure: time is an argument, there is no I/O, no randomness and no hash-map order, so that every result is a function
+//! of the log alone.
+
+pub mod definition;
+pub mod facts;
+pub mod fold;
