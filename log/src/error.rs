@@ -8,12 +8,22 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     #[error("topic {0} does not exist")]
     UnknownTopic(String),
+    #[error("topic name {0:?} is not of 1 to 249 letters, digits, dots, underscores and hyphens")]
+    TopicName(String),
     #[error("topic {topic} has {found} partitions, {wanted} are asked for: a partition count is fixed at creation")]
     PartitionCount { topic: String, found: i32, wanted: i32 },
+    #[error("topic {topic} has partitions 0 to {last}, not {partition}", last = partitions - 1)]
+    UnknownPartition { topic: String, partition: i32, partitions: i32 },
     #[error("{topic} partition {partition} is not owned by this consumer")]
     NotOwned { topic: String, partition: i32 },
+    #[error("{topic} partition {partition} holds offsets {begin} to {end}, not {offset}")]
+    OffsetOutOfRange { topic: String, partition: i32, offset: i64, begin: i64, end: i64 },
     #[error("record of {bytes} bytes for {topic} is larger than the limit of {max} bytes")]
     TooLarge { topic: String, bytes: usize, max: usize },
+    #[error("the note of {bytes} bytes beside an offset of {topic} partition {partition} is larger than the limit of {max} bytes")]
+    NoteTooLarge { topic: String, partition: i32, bytes: usize, max: usize },
+    #[error("a record for {0} names its append time, but the log was not opened for event time")]
+    EventTime(String),
     #[error("{path} is in use by {holder}")]
     InUse { path: PathBuf, holder: String },
     #[error("{what} at {path}")]
@@ -24,4 +34,11 @@ pub enum Error {
     Deadline(std::time::Duration),
     #[error("{0}")]
     Other(String),
+}
+
+impl Error {
+    pub(crate) fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
 }

@@ -4,7 +4,12 @@
 //! The traits are synchronous and work in batches: a consumer belongs to one thread, which owns its partitions.
 
 mod batch;
+mod broker;
+pub mod embedded;
 mod error;
+mod frame;
+pub mod limits;
+pub mod memory;
 
 pub use batch::{Batch, BatchBuilder, Record};
 pub use error::{Error, Result};
@@ -121,11 +126,25 @@ pub trait Consumer: Send {
     fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Committed>>;
     /// Stores positions durably; refused for a partition that is not owned.
     fn commit(&mut self, positions: &[(TopicPartition, Committed)]) -> Result<()>;
-    /// The first offset whose append time is at or after `time`; the end if there is none.
+    /// The first offset, in offset order, whose append time is at or after `time`; the end if there is none. Where
+    /// records name their own append times these may go back: then later records may be older than `time`, as in Kafka.
     fn offset_for_time(&mut self, partition: &TopicPartition, time: Timestamp) -> Result<i64>;
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks>;
     fn pause(&mut self, partition: &TopicPartition) -> Result<()>;
     fn resume(&mut self, partition: &TopicPartition) -> Result<()>;
+
+    /// Reads an owned partition on from what the group has committed, or from the first retained record where it has
+    /// committed nothing, and tells that offset. A committed offset that the log no longer has is an error: going on
+    /// elsewhere would lose records without a word.
+    fn resume_from_committed(&mut self, partition: &TopicPartition) -> Result<i64> {
+        let Watermarks { begin, end } = self.watermarks(partition)?;
+        let offset = self.committed(partition)?.map_or(begin, |committed| committed.offset);
+        if offset < begin || offset > end {
+            return Err(Error::OffsetOutOfRange { topic: partition.topic.clone(), partition: partition.partition, offset, begin, end });
+        }
+        self.seek(partition, offset)?;
+        Ok(offset)
+    }
 }
 
 /// Kafka's default partitioner: murmur2 of the key, sign bit cleared, modulo the partition count.
