@@ -1,0 +1,121 @@
+//! From an episode's draft and stretches to its row.
+
+use super::Due;
+use super::draft::EpisodeDraft;
+use super::shift::{WORK_MAX_US, is_implausible_travel};
+use super::span::SpanSet;
+use super::stretch::{Kind, Stretch};
+use super::walk::Walk;
+use crate::definition::Definition;
+use fieldline_schemas::Anomaly;
+use fieldline_schemas::ids::{TechnicianId, VisitId};
+use fieldline_schemas::results::{EpisodeResult, Measure, Quality};
+
+pub(super) fn results(walked: &Walk<'_>, technician: TechnicianId, definition: &Definition, due: &mut Due) -> Vec<EpisodeResult> {
+    let overlays = walked.overlays();
+    let mut stretches: Vec<&Stretch> = walked.stretches.iter().filter(|s| s.episode.is_some()).collect();
+    stretches.sort_by_key(|s| s.episode);
+    let mut rest = &stretches[..];
+    let mut rows = Vec::with_capacity(walked.episodes.len());
+    for (index, episode) in walked.episodes.iter().enumerate() {
+        let count = rest.iter().take_while(|s| s.episode == Some(index as u32)).count();
+        let (own, later) = rest.split_at(count);
+        if let Some(visit) = episode.visit {
+            rows.push(row(walked, episode, visit, own, &overlays, technician, definition, due));
+        }
+        rest = later;
+    }
+    rows
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one row, named; a struct for them would be used once")]
+fn row(
+    walked: &Walk<'_>,
+    episode: &EpisodeDraft,
+    visit: VisitId,
+    own: &[&Stretch],
+    overlays: &[Stretch],
+    technician: TechnicianId,
+    definition: &Definition,
+    due: &mut Due,
+) -> EpisodeResult {
+    let closes = episode.shifts.iter().map(|s| walked.shifts[*s as usize].closed_at);
+    let settles_at = closes.fold(episode.last_event_at, Ord::max);
+    let gross = |kind: Kind, has: bool| if has { sum(own.iter().filter(|s| s.kind == kind).map(|s| gross(s))) } else { Measure::UNKNOWN };
+    let net = |has: bool| {
+        if has { sum(own.iter().filter(|s| s.kind == Kind::Work).map(|s| net_of_overlays(s, overlays))) } else { Measure::UNKNOWN }
+    };
+    let implausible = own.iter().any(|s| match s.kind {
+        Kind::VisitTravel => is_implausible_travel(s),
+        Kind::Work => net_of_overlays(s, overlays).lo_us > WORK_MAX_US,
+        _ => false,
+    });
+    let mut anomalies = episode.codes;
+    if implausible {
+        anomalies.insert(Anomaly::A28);
+    }
+    if episode.depends_on_context {
+        anomalies.insert(Anomaly::A29);
+    }
+    let has = episode.has_attendance;
+    EpisodeResult {
+        technician_contact_id: technician,
+        visit_id: visit,
+        first_event_id: episode.first_event_id,
+        first_event_at: episode.first_event_at,
+        last_event_at: episode.last_event_at,
+        settles_at,
+        is_loose: episode.is_loose,
+        has_visit_event: episode.has_visit_event,
+        has_travel: episode.has_travel,
+        has_attendance: has,
+        first_in_shift_at: episode.first_in_shift_at,
+        shift_id: episode.shifts.first().map(|s| walked.shifts[*s as usize].id),
+        travel_started_at: episode.travel_started_at,
+        arrived_at: episode.arrived_at,
+        left_at: episode.left_at,
+        completed_at: episode.completed_at,
+        travel: gross(Kind::VisitTravel, episode.has_travel),
+        on_site: gross(Kind::OnSite, has),
+        site_wait: gross(Kind::SiteWait, has),
+        work: net(has),
+        pause: gross(Kind::Pause, has),
+        wrap: gross(Kind::SiteWrap, has),
+        anomalies,
+        finality: due.finality(settles_at, definition),
+    }
+}
+
+/// What one stretch contributes.
+pub(super) struct Part {
+    pub lo_us: i64,
+    pub hi_us: i64,
+    pub quality: Quality,
+}
+
+fn gross(stretch: &Stretch) -> Part {
+    Part { lo_us: stretch.certain.length_us(), hi_us: stretch.possible.length_us(), quality: stretch.quality }
+}
+
+/// Work without the breaks and emergencies in it, which make it no better known than they are.
+pub(super) fn net_of_overlays(work: &Stretch, overlays: &[Stretch]) -> Part {
+    let from = overlays.partition_point(|o| o.possible.to <= work.possible.from);
+    let over = || overlays[from..].iter().take_while(|o| o.possible.from < work.possible.to).filter(|o| o.possible.overlaps(work.possible));
+    let (mut certain, mut possible) = (SpanSet::default(), SpanSet::default());
+    over().for_each(|o| {
+        certain.add(o.certain);
+        possible.add(o.possible);
+    });
+    Part {
+        lo_us: SpanSet::of(work.certain).length_without_us(&possible),
+        hi_us: SpanSet::of(work.possible).length_without_us(&certain),
+        quality: over().map(|o| o.quality).fold(work.quality, Ord::max),
+    }
+}
+
+fn sum(parts: impl Iterator<Item = Part>) -> Measure {
+    let none = Part { lo_us: 0, hi_us: 0, quality: Quality::Observed };
+    let all = parts.fold(none, |a, b| Part { lo_us: a.lo_us + b.lo_us, hi_us: a.hi_us + b.hi_us, quality: a.quality.max(b.quality) });
+    let value_us = (all.quality == Quality::Observed).then_some(all.lo_us);
+    Measure { value_us, lo_us: all.lo_us, hi_us: Some(all.hi_us), quality: all.quality }
+}

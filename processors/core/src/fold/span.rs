@@ -1,0 +1,102 @@
+//! Spans of time and sets of them.
+
+use fieldline_schemas::Timestamp;
+
+/// From `from` up to `to`; empty where `to` is not after `from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Span {
+    pub fn new(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to }
+    }
+    pub fn empty_at(at: Timestamp) -> Self {
+        Self { from: at, to: at }
+    }
+    pub fn length_us(self) -> i64 {
+        self.to.since(self.from).max(0)
+    }
+    pub fn is_empty(self) -> bool {
+        self.to <= self.from
+    }
+    pub fn cut(self, window: Span) -> Self {
+        Self { from: self.from.max(window.from), to: self.to.min(window.to) }
+    }
+    pub fn overlaps(self, other: Span) -> bool {
+        !self.cut(other).is_empty()
+    }
+}
+
+/// Disjoint, non-empty spans in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SpanSet(Vec<Span>);
+
+impl SpanSet {
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn of(span: Span) -> Self {
+        let mut set = Self::default();
+        set.add(span);
+        set
+    }
+
+    pub fn add(&mut self, span: Span) {
+        if span.is_empty() {
+            return;
+        }
+        let first = self.0.partition_point(|s| s.to < span.from);
+        let last = first + self.0[first..].partition_point(|s| s.from <= span.to);
+        if first == last {
+            self.0.insert(first, span);
+            return;
+        }
+        let joined = Span::new(self.0[first].from.min(span.from), self.0[last - 1].to.max(span.to));
+        self.0.splice(first..last, [joined]);
+    }
+
+    pub fn add_all(&mut self, other: &SpanSet) {
+        other.0.iter().for_each(|span| self.add(*span));
+    }
+
+    pub fn length_us(&self) -> i64 {
+        self.0.iter().map(|s| s.length_us()).sum()
+    }
+
+    /// The length of what is in `self` and not in `other`.
+    pub fn length_without_us(&self, other: &SpanSet) -> i64 {
+        self.length_us() - self.length_shared_us(other)
+    }
+
+    fn length_shared_us(&self, other: &SpanSet) -> i64 {
+        let (mut i, mut j, mut shared) = (0, 0, 0);
+        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
+            shared += a.cut(*b).length_us();
+            if a.to <= b.to { i += 1 } else { j += 1 }
+        }
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(spans: &[(i64, i64)]) -> SpanSet {
+        let mut set = SpanSet::default();
+        spans.iter().for_each(|(a, b)| set.add(Span::new(Timestamp(*a), Timestamp(*b))));
+        set
+    }
+
+    #[test]
+    fn sets_join_and_subtract() {
+        assert_eq!(set(&[(5, 7), (0, 2), (2, 3), (6, 9), (4, 4)]).length_us(), 7);
+        assert_eq!(set(&[(0, 10), (20, 30)]).length_without_us(&set(&[(5, 25)])), 10);
+        assert_eq!(set(&[(0, 10)]).length_without_us(&set(&[(1, 2), (3, 4), (9, 12)])), 7);
+        assert_eq!(set(&[(0, 1), (2, 3), (4, 5), (1, 4)]).0.len(), 1);
+    }
+}

@@ -1,0 +1,381 @@
+//! The walk over a technician's events in order: what is going on, and what ends when.
+
+use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState, VisitTravel};
+use super::place::Trail;
+use super::stretch::{Going, Kind, Stretch};
+use crate::definition::{CONTEXT_US, Definition, UNIT_US};
+use crate::facts::{ActivityFact, Facts};
+use fieldline_schemas::events::{ActivityType as Type, EventCategory, Severity};
+use fieldline_schemas::ids::{EventId, VisitId};
+use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
+use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
+
+/// An event at least this long after the one before it is a fresh start whatever came earlier (A29).
+const SILENCE_US: i64 = 12 * HOUR_US;
+
+/// What the technician is doing, as the columns of the state table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Off,
+    Idle,
+    Travel,
+    Site,
+    Work,
+    Pause,
+    Done,
+    Break,
+    Emergency,
+}
+
+/// The technician's travel, to a visit or to nowhere named.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Travel {
+    pub to: Option<VisitId>,
+    pub going: Going,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Emergency {
+    pub going: Going,
+    /// When it is cleared by a person, if it ever is.
+    pub clears_at: Option<Timestamp>,
+}
+
+/// How everything that is going on comes to an end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    ShiftEnd,
+    /// A shift closed without an end, or nothing more is known.
+    Close,
+}
+
+pub(super) struct Walk<'a> {
+    pub facts: Facts<'a>,
+    pub definition: &'a Definition,
+    pub shifts: Vec<ShiftDraft>,
+    pub episodes: Vec<EpisodeDraft>,
+    pub stretches: Vec<Stretch>,
+    pub open_shift: Option<usize>,
+    pub emergency: Option<Emergency>,
+    pub on_break: Option<Going>,
+    pub travel: Option<Travel>,
+    /// Indices of the episodes that are open.
+    pub open_episodes: Vec<usize>,
+    /// For which visit the last travel_end was, since the last arrival, travel_start or shift end.
+    pub travel_end_for: Option<Option<VisitId>>,
+    pub arrived_last: Option<Timestamp>,
+    pub previous_at: Option<Timestamp>,
+    trail: Trail,
+    /// The last event at which the past stopped to matter (A29).
+    anchor_at: Timestamp,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks over all events, which are in order and without near-duplicates.
+    pub fn run(facts: Facts<'a>, events: &[ActivityFact], definition: &'a Definition) -> Self {
+        let mut walk = Self {
+            facts,
+            definition,
+            shifts: Vec::new(),
+            episodes: Vec::new(),
+            stretches: Vec::new(),
+            open_shift: None,
+            emergency: None,
+            on_break: None,
+            travel: None,
+            open_episodes: Vec::new(),
+            travel_end_for: None,
+            arrived_last: None,
+            previous_at: None,
+            trail: Trail::default(),
+            anchor_at: Timestamp::MIN,
+        };
+        for (i, event) in events.iter().enumerate() {
+            walk.event(event, &events[i + 1..]);
+        }
+        walk.finish();
+        walk
+    }
+
+    fn event(&mut self, e: &ActivityFact, later: &[ActivityFact]) {
+        self.settle(e.created_at);
+        let fresh = self.previous_at.is_none_or(|previous| e.created_at.since(previous) >= SILENCE_US);
+        if fresh || e.activity_type == Type::ShiftEnd {
+            self.anchor_at = e.created_at;
+        }
+        let visit = named_visit(e);
+        let episode_before = visit.and_then(|v| self.open_episode(Some(v)));
+        let shift_before = self.open_shift;
+
+        let state_codes = self.apply(e, later);
+
+        let shift = if e.activity_type == Type::ShiftEnd { shift_before } else { self.open_shift };
+        let place = self.trail.step(e, shift.is_some(), self.facts.visit_plans, self.definition);
+        let codes = e.anomalies.union(state_codes).union(place.codes);
+        if let Some(shift) = shift {
+            self.note_in_shift(shift, e, codes, place.distance_meters);
+        }
+        if let Some(visit) = visit {
+            let episode = self.open_episode(Some(visit)).or(episode_before);
+            let episode = episode.unwrap_or_else(|| self.new_episode(Some(visit), e, true));
+            self.note_in_episode(episode, e, codes, shift);
+        }
+        self.previous_at = Some(e.created_at);
+    }
+
+    pub fn column(&self) -> Column {
+        if self.emergency.is_some() {
+            return Column::Emergency;
+        }
+        if self.on_break.is_some() {
+            return Column::Break;
+        }
+        if self.travel.is_some() {
+            return Column::Travel;
+        }
+        let states = self.open_episodes.iter().filter_map(|i| self.episodes[*i].attendance.as_ref());
+        let highest = states.filter(|a| a.present).map(|a| a.state).min_by_key(|state| match state {
+            SiteState::Work => 0,
+            SiteState::Pause => 1,
+            SiteState::Site => 2,
+            SiteState::Done => 3,
+        });
+        match highest {
+            Some(SiteState::Work) => Column::Work,
+            Some(SiteState::Pause) => Column::Pause,
+            Some(SiteState::Site) => Column::Site,
+            Some(SiteState::Done) => Column::Done,
+            None if self.open_shift.is_some() => Column::Idle,
+            None => Column::Off,
+        }
+    }
+
+    /// Lets time pass up to `at`, the instant of the next event: clearances, the 24 h of each thing, the shift's close.
+    fn settle(&mut self, at: Timestamp) {
+        let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US).filter(|close| *close < at);
+        self.clear_emergency(close.unwrap_or(at));
+        if let Some(close) = close {
+            self.end_everything(close, End::Close);
+            self.close_shift(close);
+        }
+        if let Some(emergency) = self.emergency.take_if(|m| m.going.expires_at() < at) {
+            self.emit(emergency.going.open(Kind::Emergency, at));
+        }
+        if let Some(on_break) = self.on_break.take_if(|b| b.expires_at() < at) {
+            self.emit(on_break.open(Kind::Break, at));
+        }
+        if let Some(travel) = self.travel.take_if(|t| t.going.expires_at() < at) {
+            self.emit(travel.going.open(Kind::Travel, at));
+        }
+        while let Some(expired) = self.open_episodes.iter().copied().find(|i| self.episodes[*i].expires_at() < at) {
+            self.end_episode_open(expired, at, End::Close);
+        }
+    }
+
+    /// Ends the emergency where a person cleared it at or before `at`.
+    fn clear_emergency(&mut self, at: Timestamp) {
+        let cleared = self.emergency.and_then(|m| m.clears_at.filter(|c| *c <= at && *c <= m.going.expires_at()));
+        if let Some((cleared_at, emergency)) = cleared.zip(self.emergency) {
+            self.emergency = None;
+            self.emit(emergency.going.observed(Kind::Emergency, cleared_at));
+        }
+    }
+
+    /// The first resolution of the emergency's own alert, or the end of a grave event that names the technician.
+    pub fn clearance_of(&self, emergency_id: EventId, at: Timestamp) -> Option<Timestamp> {
+        let resolutions = self.facts.clearances.iter().filter(|c| c.emergency_id == emergency_id).map(|c| c.created_at.max(at));
+        let grave = |category, severity| category == EventCategory::Security || severity == Severity::Critical;
+        let signals = self.facts.signals.iter().filter(|s| grave(s.event_category, s.severity));
+        resolutions.chain(signals.filter_map(|s| s.resolved_at).filter(|resolved_at| *resolved_at >= at)).min()
+    }
+
+    fn finish(&mut self) {
+        let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US);
+        let limit = close.unwrap_or(Timestamp::MAX);
+        self.clear_emergency(limit);
+        self.end_everything(limit, End::Close);
+        self.close_shift(limit);
+    }
+
+    /// Ends all that is going on at `at`, or earlier where its own rules say so.
+    pub fn end_everything(&mut self, at: Timestamp, end: End) {
+        if let Some(emergency) = self.emergency.take() {
+            self.emit(match end {
+                End::ShiftEnd => emergency.going.observed(Kind::Emergency, at),
+                End::Close => emergency.going.open(Kind::Emergency, at),
+            });
+        }
+        if let Some(on_break) = self.on_break.take() {
+            self.emit(match end {
+                End::ShiftEnd => on_break.imputed(Kind::Break, at),
+                End::Close => on_break.open(Kind::Break, at),
+            });
+        }
+        if let Some(travel) = self.travel.take() {
+            self.emit(travel.going.open(Kind::Travel, at));
+        }
+        while let Some(open) = self.open_episodes.first().copied() {
+            self.end_episode_open(open, at, end);
+        }
+        self.travel_end_for = None;
+    }
+
+    pub fn close_shift(&mut self, at: Timestamp) {
+        if let Some(shift) = self.open_shift.take() {
+            self.shifts[shift].closed_at = at;
+        }
+    }
+
+    /// Ends an episode that nobody left.
+    pub fn end_episode_open(&mut self, index: usize, at: Timestamp, end: End) {
+        self.end_visit_travel_open(index, at);
+        if let Some(attendance) = self.episodes[index].attendance.take() {
+            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && !attendance.left_since_pause;
+            let part = attendance.part();
+            self.emit_for(index, if suspended { part.observed(Kind::Pause, at) } else { part.open(part_kind(attendance.state), at) });
+            self.emit_for(index, attendance.on_site.open(Kind::OnSite, at));
+        }
+        self.open_episodes.retain(|open| *open != index);
+    }
+
+    pub fn end_visit_travel_open(&mut self, index: usize, at: Timestamp) {
+        if let Some(VisitTravel { going, .. }) = self.episodes[index].travel.take() {
+            self.emit_for(index, going.open(Kind::VisitTravel, at));
+        }
+    }
+
+    pub fn open_episode(&self, visit: Option<VisitId>) -> Option<usize> {
+        self.open_episodes.iter().copied().find(|i| self.episodes[*i].visit == visit)
+    }
+
+    pub fn attendance(&self, visit: Option<VisitId>) -> Option<&Attendance> {
+        self.open_episode(visit).and_then(|i| self.episodes[i].attendance.as_ref())
+    }
+
+    pub fn new_episode(&mut self, visit: Option<VisitId>, e: &ActivityFact, is_loose: bool) -> usize {
+        self.episodes.push(EpisodeDraft {
+            visit,
+            first_event_id: e.id,
+            first_event_at: e.created_at,
+            last_event_at: e.created_at,
+            is_loose,
+            has_visit_event: false,
+            has_travel: false,
+            has_attendance: false,
+            travel: None,
+            travel_last_own: e.created_at,
+            attendance: None,
+            first_in_shift_at: None,
+            shifts: Vec::new(),
+            travel_started_at: None,
+            arrived_at: None,
+            left_at: None,
+            completed_at: None,
+            codes: Anomalies::NONE,
+            depends_on_context: self.depends_on_context(e.created_at),
+        });
+        let index = self.episodes.len() - 1;
+        if !is_loose {
+            self.open_episodes.push(index);
+        }
+        index
+    }
+
+    /// Whether a unit that begins with the event at `at` may be cut by something before the 72 h that are known (A29).
+    pub fn depends_on_context(&self, at: Timestamp) -> bool {
+        at.since(self.anchor_at) > CONTEXT_US
+    }
+
+    /// Breaks and emergencies, which lie over everything else; one at a time, so in order.
+    pub fn overlays(&self) -> Vec<Stretch> {
+        self.stretches.iter().filter(|s| matches!(s.kind, Kind::Break | Kind::Emergency)).copied().collect()
+    }
+
+    pub fn emit(&mut self, stretch: Stretch) {
+        let shift = self.open_shift.map(|s| s as u32);
+        self.stretches.push(Stretch { shift, ..stretch });
+    }
+
+    pub fn emit_for(&mut self, episode: usize, stretch: Stretch) {
+        self.emit(Stretch { episode: Some(episode as u32), ..stretch });
+    }
+
+    pub fn new_shift(&mut self, e: &ActivityFact) {
+        self.trail.new_shift();
+        self.open_shift = Some(self.shifts.len());
+        self.shifts.push(ShiftDraft {
+            id: e.id,
+            utc_offset_minutes: e.utc_offset_minutes,
+            started_at: e.created_at,
+            ended_at: None,
+            closed_at: e.created_at + UNIT_US,
+            superseded: false,
+            last_event_at: e.created_at,
+            codes: Vec::new(),
+            visits: Vec::new(),
+            completed: Vec::new(),
+            distance_meters: 0.0,
+            depends_on_context: self.depends_on_context(e.created_at),
+        });
+    }
+
+    fn note_in_shift(&mut self, shift: usize, e: &ActivityFact, codes: Anomalies, distance_meters: f64) {
+        let shift = &mut self.shifts[shift];
+        let date = local_date(e.created_at, shift.utc_offset_minutes);
+        shift.last_event_at = e.created_at;
+        shift.distance_meters += distance_meters;
+        match shift.codes.last_mut() {
+            Some((last, set)) if *last == date => *set = set.union(codes),
+            _ => shift.codes.push((date, codes)),
+        }
+        match (e.activity_type, e.visit_id) {
+            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) => shift.visits.push(visit),
+            (Type::WorkCompleted, Some(visit)) => shift.completed.push((date, visit)),
+            _ => {}
+        }
+    }
+
+    fn note_in_episode(&mut self, index: usize, e: &ActivityFact, codes: Anomalies, shift: Option<usize>) {
+        let episode = &mut self.episodes[index];
+        episode.last_event_at = e.created_at;
+        episode.codes = episode.codes.union(codes);
+        if let Some(shift) = shift {
+            episode.first_in_shift_at.get_or_insert(e.created_at);
+            if episode.shifts.last() != Some(&(shift as u32)) {
+                episode.shifts.push(shift as u32);
+            }
+        }
+        match e.activity_type {
+            Type::BreakStart | Type::BreakEnd | Type::VehicleInspection | Type::FuelStop | Type::EmergencyStop => return,
+            Type::TravelStart => _ = episode.travel_started_at.get_or_insert(e.created_at),
+            Type::ArrivedOnSite => _ = episode.arrived_at.get_or_insert(e.created_at),
+            Type::WorkCompleted => _ = episode.completed_at.get_or_insert(e.created_at),
+            _ => {}
+        }
+        episode.has_visit_event = true;
+    }
+}
+
+/// The visit that an event belongs to; shift_start and shift_end belong to none whatever they carry.
+fn named_visit(e: &ActivityFact) -> Option<VisitId> {
+    e.visit_id.filter(|_| !matches!(e.activity_type, Type::ShiftStart | Type::ShiftEnd))
+}
+
+pub(super) fn part_kind(state: SiteState) -> Kind {
+    match state {
+        SiteState::Site => Kind::SiteWait,
+        SiteState::Work => Kind::Work,
+        SiteState::Pause => Kind::Pause,
+        SiteState::Done => Kind::SiteWrap,
+    }
+}
+
+/// Days since 1970-01-01 on a clock `utc_offset_minutes` east of UTC.
+pub(super) fn local_date(at: Timestamp, utc_offset_minutes: i16) -> i32 {
+    (at.0 + i64::from(utc_offset_minutes) * MINUTE_US).div_euclid(DAY_US) as i32
+}
+
+/// The code where `condition` holds.
+pub(super) fn code_if(condition: bool, code: Anomaly) -> Anomalies {
+    if condition { Anomalies::of(code) } else { Anomalies::NONE }
+}
