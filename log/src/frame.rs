@@ -146,9 +146,6 @@ impl PendingBatch {
     pub(crate) fn max_time(&self) -> Option<Timestamp> {
         self.times.iter().copied().max()
     }
-    pub(crate) fn min_time(&self) -> Option<Timestamp> {
-        self.times.iter().copied().min()
-    }
     /// The finished bytes. May be called again with other values when writing them failed.
     pub(crate) fn seal(&mut self, base_offset: i64, broker_time: Timestamp) -> &[u8] {
         self.bytes.truncate(self.records_end);

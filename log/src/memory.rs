@@ -195,6 +195,10 @@ impl PartitionStorage for MemoryPartition {
         Watermarks { begin: state.begin, end: state.end }
     }
 
+    fn seek_end(&self) -> i64 {
+        lock(&self.state).end
+    }
+
     fn offset_for_time(&self, time: Timestamp) -> Result<i64> {
         let state = lock(&self.state);
         let found = state.batches.iter().flat_map(Batch::iter).find(|r| r.append_time >= time).map(|r| r.offset);

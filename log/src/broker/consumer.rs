@@ -141,7 +141,7 @@ impl Consumer for BrokerConsumer {
 
     fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<()> {
         let owned = self.owned(partition)?;
-        let Watermarks { begin, end } = owned.storage.watermarks();
+        let (begin, end) = (owned.storage.watermarks().begin, owned.storage.seek_end());
         if offset < begin || offset > end {
             return Err(Error::OffsetOutOfRange { topic: partition.topic.clone(), partition: partition.partition, offset, begin, end });
         }
@@ -183,6 +183,14 @@ impl Consumer for BrokerConsumer {
     fn resume(&mut self, partition: &TopicPartition) -> Result<()> {
         self.owned(partition)?.paused = false;
         Ok(())
+    }
+
+    fn resume_from_committed(&mut self, partition: &TopicPartition) -> Result<i64> {
+        let committed = self.committed(partition)?.map(|c| c.offset);
+        let offset = committed.unwrap_or(self.owned(partition)?.storage.watermarks().begin);
+        // `seek` refuses what the log no longer has.
+        self.seek(partition, offset)?;
+        Ok(offset)
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) trait PartitionStorage: Send + Sync {
     /// Records from `from` on, as many as one read brings; `None` at the end.
     fn read(&self, from: i64, cursor: &mut Cursor) -> Result<Option<Batch>>;
     fn watermarks(&self) -> Watermarks;
+    /// The highest offset a reader may wait at: the end, or above it after a tail was lost.
+    fn seek_end(&self) -> i64;
     fn offset_for_time(&self, time: Timestamp) -> Result<i64>;
     fn watchers(&self) -> &Watchers;
 }
