@@ -1,6 +1,6 @@
 //! Groups of columns that several tables share.
 
-use crate::dictionary::{Symbols, Words, symbol};
+use crate::dictionary::{Names, Symbols, Words, symbol};
 use crate::native::{
     Bool, Columns, Float64, Instant, Int16, Int32, Int64, List, Nullable, NullableText, Plain, QualityCode, Seconds, UInt32, UInt128, Uuid,
     columns,
@@ -9,7 +9,7 @@ use fieldline_schemas::events::{ActivityType, CallOutcome, CallType, Common, Dea
 use fieldline_schemas::results::Measure;
 use fieldline_schemas::{Anomaly, Timestamp};
 
-symbol! { ActivityType: symbol; CallType: symbol; CallOutcome: symbol; EventCategory: symbol; Severity: symbol; Anomaly: code; }
+symbol! { ActivityType: symbol; CallType: symbol; CallOutcome: symbol; EventCategory: symbol; Severity: symbol; Anomaly: code; DeadLetterReason: symbol; }
 
 /// Where a record lies in the log, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ columns! {
         device_sequence: Nullable<Int64>,
         source: Words,
         imported: Plain<Bool>,
-        assigned: List<Words>,
+        assigned: List<Names>,
         metadata: NullableText,
         content_hash: Plain<UInt128>,
     }
@@ -143,21 +143,4 @@ pub(crate) fn push_codes(column: &mut Codes, anomalies: fieldline_schemas::Anoma
         count += 1;
     }
     column.close(count);
-}
-
-/// The text of a dead letter's reason, as stored.
-pub(crate) fn reason_text(reason: DeadLetterReason) -> &'static str {
-    match reason {
-        DeadLetterReason::UnknownFraming => "unknown_framing",
-        DeadLetterReason::UnknownSchema => "unknown_schema",
-        DeadLetterReason::Undecodable => "undecodable",
-        DeadLetterReason::WrongKind => "wrong_kind",
-        DeadLetterReason::MissingField => "missing_field",
-        DeadLetterReason::MalformedUuid => "malformed_uuid",
-        DeadLetterReason::MalformedTime => "malformed_time",
-        DeadLetterReason::UnknownSymbol => "unknown_symbol",
-        DeadLetterReason::OutOfRange => "out_of_range",
-        DeadLetterReason::TooLarge => "too_large",
-        DeadLetterReason::CreatedAhead => "created_ahead",
-    }
 }

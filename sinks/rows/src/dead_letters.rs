@@ -1,21 +1,20 @@
 //! `dead_letters_log`: one row per record of the topic `dead_letters`.
 
-use crate::common::reason_text;
 use crate::common::{Position, PositionColumns};
-use crate::dictionary::Words;
+use crate::dictionary::{Names, Symbols};
 use crate::native::{Instant, Int32, Int64, Plain, Rows, Text, columns};
-use fieldline_schemas::events::DeadLetter;
+use fieldline_schemas::events::{DeadLetter, DeadLetterReason};
 
 columns! {
     pub struct DeadLetterColumns {
         position: PositionColumns,
-        source_topic: Words,
+        source_topic: Names,
         source_partition: Plain<Int32>,
         source_offset: Plain<Int64>,
         source_received_at: Plain<Instant>,
-        reason: Words,
+        reason: Symbols<DeadLetterReason>,
         detail: Text,
-        stage: Words,
+        stage: Names,
         key: Text,
         payload: Text,
     }
@@ -31,7 +30,7 @@ impl DeadLetterRows {
         columns.source_partition.push(letter.partition);
         columns.source_offset.push(letter.offset);
         columns.source_received_at.push(letter.received_at.0);
-        columns.reason.push(Some(reason_text(letter.reason)));
+        columns.reason.push(letter.reason);
         columns.detail.push(letter.detail.as_bytes());
         columns.stage.push(Some(&letter.stage));
         columns.key.push(&letter.key);

@@ -72,7 +72,12 @@ impl<S: Symbol> Column for Symbols<S> {
 }
 
 /// `LowCardinality(Nullable(String))` of open text. Key 0 is NULL.
-pub struct Words {
+pub type Words = Dictionary<true>;
+/// `LowCardinality(String)` of open text. Key 0 is the empty text, which is what a missing one becomes.
+pub type Names = Dictionary<false>;
+
+/// A dictionary that grows with the block's values.
+pub struct Dictionary<const NULLABLE: bool> {
     indexes: Vec<u32>,
     /// The keys' bytes, one after the other; `ends[i]` is where key i + 1 ends.
     text: Vec<u8>,
@@ -85,17 +90,18 @@ pub struct Words {
 /// A power of two; it doubles when half full.
 const SLOTS_MIN: usize = 64;
 
-impl Default for Words {
+impl<const NULLABLE: bool> Default for Dictionary<NULLABLE> {
     fn default() -> Self {
         Self { indexes: Vec::new(), text: Vec::new(), ends: Vec::new(), slots: vec![0; SLOTS_MIN], last: 0 }
     }
 }
 
-impl Words {
+impl<const NULLABLE: bool> Dictionary<NULLABLE> {
     #[inline]
     pub fn push(&mut self, value: Option<&str>) {
         let index = match value {
             None => 0,
+            Some("") if !NULLABLE => 0,
             // Runs of one value are the rule.
             Some(text) if self.last != 0 && self.key(self.last) == text.as_bytes() => self.last,
             Some(text) => self.find(text.as_bytes()),
@@ -143,9 +149,9 @@ impl Words {
     }
 }
 
-impl Column for Words {
+impl<const NULLABLE: bool> Column for Dictionary<NULLABLE> {
     fn type_name(&self) -> String {
-        "LowCardinality(Nullable(String))".to_owned()
+        if NULLABLE { "LowCardinality(Nullable(String))" } else { "LowCardinality(String)" }.to_owned()
     }
     fn put_prefix(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&KEYS_VERSION.to_le_bytes());
