@@ -8,11 +8,11 @@ use crate::time::Timestamp;
 use std::borrow::Cow;
 
 macro_rules! symbols {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $symbol:literal,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $symbol:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        pub enum $name { $($variant,)* }
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
         impl $name {
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
             /// The symbol as sent and stored.
@@ -259,28 +259,28 @@ pub struct RecomputeRequest {
     pub caused_by: Option<EventId>,
 }
 
-/// Why a record could not be understood. A closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum DeadLetterReason {
-    /// The bytes are no frame that we know.
-    UnknownFraming,
-    /// The frame names a schema that is not known here.
-    UnknownSchema,
-    /// The payload is not what its schema says, or bytes are left over.
-    Undecodable,
-    /// A known schema that has no business in this topic.
-    WrongKind,
-    MissingField,
-    MalformedUuid,
-    MalformedTime,
-    UnknownSymbol,
-    /// A number outside the range its field allows.
-    OutOfRange,
-    /// Longer or deeper than the limits of this crate.
-    TooLarge,
-    /// created_at more than 24 h ahead of received_at.
-    CreatedAhead,
+symbols! {
+    /// Why a record could not be understood. A closed list.
+    DeadLetterReason {
+        /// The bytes are no frame that we know.
+        UnknownFraming = "unknown_framing",
+        /// The frame names a schema that is not known here.
+        UnknownSchema = "unknown_schema",
+        /// The payload is not what its schema says, or bytes are left over.
+        Undecodable = "undecodable",
+        /// A known schema that has no business in this topic.
+        WrongKind = "wrong_kind",
+        MissingField = "missing_field",
+        MalformedUuid = "malformed_uuid",
+        MalformedTime = "malformed_time",
+        UnknownSymbol = "unknown_symbol",
+        /// A number outside the range its field allows.
+        OutOfRange = "out_of_range",
+        /// Longer or deeper than the limits of this crate.
+        TooLarge = "too_large",
+        /// created_at more than 24 h ahead of received_at.
+        CreatedAhead = "created_ahead",
+    }
 }
 
 /// A record that could not be understood, with everything needed to look into it.

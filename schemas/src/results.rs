@@ -17,6 +17,18 @@ pub enum Quality {
     Open,
 }
 
+impl Quality {
+    pub const ALL: &'static [Self] = &[Self::Observed, Self::Imputed, Self::Open];
+    /// The symbol as stored.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Imputed => "imputed",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A duration: what it is (only when observed), and what it is at least and at most. Microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
@@ -39,6 +51,17 @@ impl Measure {
 pub enum Finality {
     Provisional,
     Final,
+}
+
+impl Finality {
+    pub const ALL: &'static [Self] = &[Self::Provisional, Self::Final];
+    /// The symbol as stored.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Provisional => "provisional",
+            Self::Final => "final",
+        }
+    }
 }
 
 /// What every published row carries beside its content.

@@ -1,0 +1,265 @@
+//! From framed bytes to records and back.
+//!
+//! Two framings are read: Avro single-object (`C3 01`, then the schema's fingerprint, least significant byte first) and
+//! Confluent's (`00`, then the schema's id, most significant byte first). A frame that names exactly our current schema
+//! takes the fast codec; any other known schema goes through `apache-avro`'s resolving reader into the same types.
+
+use super::embedded::{fingerprint, schemas};
+use super::field::Field;
+use super::input::Input;
+use super::record::{AnyRecord, Kind};
+use super::tombstone::Tombstone;
+use super::values::record_from_value;
+use crate::events::DeadLetterReason;
+use crate::limits::{DEAD_LETTER_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::rejection::{Fault, Rejection, Trouble};
+use crate::results::{EpisodeResult, Kpi, KpiRecord, ShiftResult, Stamp};
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::schema_compatibility::SchemaCompatibility;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+
+const SINGLE_OBJECT: [u8; 2] = [0xC3, 0x01];
+const CONFLUENT: u8 = 0;
+/// What `apache-avro` may allocate for one value: enough for the largest payload as its values, no more.
+const RESOLVE_BYTES_MAX: usize = 64 * DEAD_LETTER_BYTES_MAX;
+
+/// How a frame names its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SchemaId {
+    /// CRC-64-AVRO, in an Avro single-object frame.
+    Fingerprint(u64),
+    /// The id that a schema registry gave it, in a Confluent frame.
+    Registry(u32),
+}
+
+/// Why a schema cannot be registered with the codec.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    #[error("cannot parse the schema of {id:?}")]
+    Parse { id: SchemaId, source: Box<apache_avro::Error> },
+    #[error("schema {id:?} is of a record named {name:?}, which is none of ours")]
+    UnknownName { id: SchemaId, name: String },
+    #[error("records of schema {id:?} cannot be read as {kind}: {reason}")]
+    Incompatible { id: SchemaId, kind: &'static str, reason: String },
+}
+
+/// What to do with a payload of a known schema.
+#[derive(Clone, Debug)]
+enum Route {
+    /// Exactly our current schema.
+    Fast(Kind),
+    /// Another schema of the same kind.
+    Resolve(Kind, Arc<Schema>),
+}
+
+/// Knows the schemas of the log.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    /// In the order of `Kind::ALL`, the frequent ones first.
+    fingerprints: Vec<u64>,
+    registered: BTreeMap<SchemaId, Route>,
+}
+
+impl Default for Codec {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Codec {
+    /// A codec that knows the schemas of this release.
+    pub fn new() -> Self {
+        apache_avro::util::max_allocation_bytes(RESOLVE_BYTES_MAX);
+        Self { fingerprints: schemas().all().iter().map(|s| s.fingerprint).collect(), registered: BTreeMap::new() }
+    }
+
+    /// The same codec, which also reads what was written with the schema `json`, framed with `id`.
+    pub fn with_schema(mut self, id: SchemaId, json: &str) -> Result<Self, SchemaError> {
+        let schema = Schema::parse_str(json).map_err(|source| SchemaError::Parse { id, source: Box::new(source) })?;
+        let name = schema.name().map(|name| name.name().to_owned()).unwrap_or_default();
+        let kind = Kind::from_name(&name).ok_or(SchemaError::UnknownName { id, name })?;
+        let ours = schemas().of(kind);
+        SchemaCompatibility::can_read(&schema, &ours.schema)
+            .map_err(|source| SchemaError::Incompatible { id, kind: kind.name(), reason: source.to_string() })?;
+        let same = fingerprint(&schema) == ours.fingerprint && logical_types(json) == logical_types(ours.json);
+        let route = if same { Route::Fast(kind) } else { Route::Resolve(kind, Arc::new(schema)) };
+        self.registered.insert(id, route);
+        Ok(self)
+    }
+
+    /// The record in a framed payload. It must be consumed exactly.
+    pub fn decode<'a>(&self, payload: &'a [u8]) -> Result<AnyRecord<'a>, Rejection> {
+        if payload.len() > DEAD_LETTER_BYTES_MAX {
+            return Err(too_large(payload.len()));
+        }
+        let (id, datum) = unframe(payload)?;
+        if let SchemaId::Fingerprint(fingerprint) = id
+            && let Some(index) = self.fingerprints.iter().position(|known| *known == fingerprint)
+            && let Some(kind) = Kind::ALL.get(index)
+        {
+            return decode_fast(*kind, datum);
+        }
+        match self.registered.get(&id) {
+            Some(Route::Fast(kind)) => decode_fast(*kind, datum),
+            Some(Route::Resolve(kind, writer)) => decode_resolving(*kind, writer, datum),
+            None => Err(Rejection::new(DeadLetterReason::UnknownSchema, match id {
+                SchemaId::Fingerprint(fingerprint) => format!("no schema with fingerprint {fingerprint:016x} is known"),
+                SchemaId::Registry(id) => format!("no schema with registry id {id} is known"),
+            })),
+        }
+    }
+
+    /// Appends the record to `to`, in Avro single-object encoding. What lies outside the limits of this crate is written
+    /// as it is, and refused by `decode` or `validate`.
+    pub fn encode(&self, record: &AnyRecord<'_>, to: &mut Vec<u8>) {
+        to.extend_from_slice(&SINGLE_OBJECT);
+        let fingerprint = self.fingerprints.get(record.kind() as usize).copied().unwrap_or_default();
+        to.extend_from_slice(&fingerprint.to_le_bytes());
+        write_datum(record, to);
+    }
+}
+
+fn too_large(bytes: usize) -> Rejection {
+    Rejection::new(DeadLetterReason::TooLarge, format!("payload of {bytes} bytes"))
+}
+
+fn unframe(payload: &[u8]) -> Result<(SchemaId, &[u8]), Rejection> {
+    if let Some(rest) = payload.strip_prefix(&SINGLE_OBJECT)
+        && let Some((fingerprint, datum)) = rest.split_first_chunk::<8>()
+    {
+        return Ok((SchemaId::Fingerprint(u64::from_le_bytes(*fingerprint)), datum));
+    }
+    if let Some((&CONFLUENT, rest)) = payload.split_first()
+        && let Some((id, datum)) = rest.split_first_chunk::<4>()
+    {
+        return Ok((SchemaId::Registry(u32::from_be_bytes(*id)), datum));
+    }
+    let detail = format!("payload of {} bytes is neither an Avro single object nor a Confluent frame", payload.len());
+    Err(Rejection::new(DeadLetterReason::UnknownFraming, detail))
+}
+
+fn check_size(kind: Kind, datum: &[u8]) -> Result<(), Rejection> {
+    let max = if kind == Kind::DeadLetter { DEAD_LETTER_BYTES_MAX } else { PAYLOAD_BYTES_MAX };
+    if datum.len() > max { Err(too_large(datum.len())) } else { Ok(()) }
+}
+
+fn decode_fast(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Rejection> {
+    check_size(kind, datum)?;
+    read_datum(kind, datum).map_err(|fault| fault.reject(kind.name()))
+}
+
+/// The record of our current schema of `kind` in `datum`, which it fills exactly.
+pub(crate) fn read_datum(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Fault> {
+    let input = &mut Input::new(datum);
+    let record = match kind {
+        Kind::TechnicianActivity => AnyRecord::TechnicianActivity(Field::read(input)?),
+        Kind::Tick => AnyRecord::Tick(Field::read(input)?),
+        Kind::CommunicationCall => AnyRecord::CommunicationCall(Field::read(input)?),
+        Kind::OperationalEvent => AnyRecord::OperationalEvent(Field::read(input)?),
+        Kind::EpisodeResult => {
+            let stamp = Stamp::read(input)?;
+            AnyRecord::Kpi(KpiRecord { stamp, kpi: Kpi::Episode(Box::new(EpisodeResult::read(input)?)) })
+        }
+        Kind::ShiftResult => {
+            let stamp = Stamp::read(input)?;
+            AnyRecord::Kpi(KpiRecord { stamp, kpi: Kpi::Shift(Box::new(ShiftResult::read(input)?)) })
+        }
+        Kind::Tombstone => {
+            let stamp = Stamp::read(input)?;
+            AnyRecord::Kpi(KpiRecord { stamp, kpi: Kpi::Tombstone(Tombstone::read(input)?.identity()?) })
+        }
+        Kind::DeviceHeartbeat => AnyRecord::DeviceHeartbeat(Field::read(input)?),
+        Kind::ShiftPlan => AnyRecord::ShiftPlan(Field::read(input)?),
+        Kind::VisitPlan => AnyRecord::VisitPlan(Field::read(input)?),
+        Kind::Contact => AnyRecord::Contact(Field::read(input)?),
+        Kind::AlertAction => AnyRecord::AlertAction(Field::read(input)?),
+        Kind::Signal => AnyRecord::Signal(Field::read(input)?),
+        Kind::Clearance => AnyRecord::Clearance(Field::read(input)?),
+        Kind::RecomputeRequest => AnyRecord::RecomputeRequest(Field::read(input)?),
+        Kind::DeadLetter => AnyRecord::DeadLetter(Field::read(input)?),
+    };
+    if input.left() > 0 { Err(Trouble::LeftOver.into()) } else { Ok(record) }
+}
+
+/// Appends the record, unframed, as our current schema has it.
+pub(crate) fn write_datum(record: &AnyRecord<'_>, to: &mut Vec<u8>) {
+    match record {
+        AnyRecord::TechnicianActivity(r) => r.write(to),
+        AnyRecord::CommunicationCall(r) => r.write(to),
+        AnyRecord::OperationalEvent(r) => r.write(to),
+        AnyRecord::ShiftPlan(r) => r.write(to),
+        AnyRecord::VisitPlan(r) => r.write(to),
+        AnyRecord::Contact(r) => r.write(to),
+        AnyRecord::DeviceHeartbeat(r) => r.write(to),
+        AnyRecord::AlertAction(r) => r.write(to),
+        AnyRecord::Signal(r) => r.write(to),
+        AnyRecord::Clearance(r) => r.write(to),
+        AnyRecord::Tick(r) => r.write(to),
+        AnyRecord::RecomputeRequest(r) => r.write(to),
+        AnyRecord::DeadLetter(r) => r.write(to),
+        AnyRecord::Kpi(r) => {
+            r.stamp.write(to);
+            match &r.kpi {
+                Kpi::Shift(shift) => shift.write(to),
+                Kpi::Episode(episode) => episode.write(to),
+                Kpi::Tombstone(identity) => Tombstone::of(*identity).write(to),
+            }
+        }
+    }
+}
+
+/// A payload that remembers whether somebody read beyond its end: `apache-avro` takes the end of the payload for a null in
+/// a union, a string or a boolean, and so returns a record with wrong values for one that was cut off.
+struct Watched<'a> {
+    rest: &'a [u8],
+    starved: bool,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let taken = self.rest.read(to)?;
+        self.starved |= taken < to.len();
+        Ok(taken)
+    }
+}
+
+/// The record of `kind` that `writer` wrote, through `apache-avro`, read exactly to its end.
+pub(crate) fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Result<AnyRecord<'static>, Rejection> {
+    check_size(kind, datum)?;
+    let mut payload = Watched { rest: datum, starved: false };
+    // The error's own text is not passed on: it quotes values.
+    let undecodable = |_| {
+        Rejection::new(DeadLetterReason::Undecodable, format!("{}: does not resolve from the schema it was written with", kind.name()))
+    };
+    let reader = GenericDatumReader::builder(writer).reader_schema(&schemas().of(kind).schema).build().map_err(undecodable)?;
+    let value = reader.read_value(&mut payload).map_err(undecodable)?;
+    if payload.starved {
+        return Err(Fault::from(Trouble::Ended).reject(kind.name()));
+    }
+    if !payload.rest.is_empty() {
+        return Err(Fault::from(Trouble::LeftOver).reject(kind.name()));
+    }
+    record_from_value(kind, value).map_err(|fault| fault.reject(kind.name()))
+}
+
+/// The schema's JSON without what does not change how bytes are read. The fingerprint leaves the logical types out, so
+/// that milliseconds would pass for microseconds.
+fn logical_types(json: &str) -> Option<serde_json::Value> {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(object) => {
+                ["doc", "default", "aliases", "order", "namespace"].iter().for_each(|key| drop(object.remove(*key)));
+                object.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(json).ok()?;
+    strip(&mut value);
+    Some(value)
+}

@@ -1,0 +1,16 @@
+//! Records as bytes: Avro, framed with the fingerprint or the id of the schema they were written with.
+
+mod codec;
+mod embedded;
+pub(crate) mod field;
+mod input;
+mod owned;
+mod record;
+pub(crate) mod records;
+pub(crate) mod tombstone;
+pub(crate) mod values;
+
+pub use codec::{Codec, SchemaError, SchemaId};
+pub use embedded::{Schemas, schemas};
+pub use values::to_avro_value;
+pub use record::{AnyRecord, Kind};
