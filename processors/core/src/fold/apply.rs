@@ -5,7 +5,7 @@
 
 use super::draft::{Attendance, SiteState, VisitTravel};
 use super::stretch::{Going, Kind, Stretch};
-use super::walk::{Column, Emergency, End, Travel, Walk, code_if, part_kind};
+use super::walk::{Column, Emergency, End, Travel, TravelEnd, Walk, code_if, part_kind};
 use crate::definition::{NEW_SHIFT_US, UNIT_US};
 use crate::facts::ActivityFact;
 use fieldline_schemas::events::ActivityType as Type;
@@ -80,7 +80,7 @@ impl Walk<'_> {
             None => {
                 // What goes on off shift goes on in the shift, but for a break and an emergency.
                 if let Some(emergency) = self.emergency.take() {
-                    self.emit(emergency.going.observed(Kind::Emergency, at));
+                    self.emit(emergency.going.open(Kind::Emergency, at));
                     codes.insert(Anomaly::A26);
                 }
                 if let Some(on_break) = self.on_break.take() {
@@ -170,7 +170,7 @@ impl Walk<'_> {
         if to.is_some() {
             self.start_visit_travel(e);
         }
-        self.travel_end_for = None;
+        self.travel_end = None;
         covered(cover, cell)
     }
 
@@ -212,7 +212,7 @@ impl Walk<'_> {
         if let Some(travel) = travel {
             self.emit(travel.going.observed(Kind::Travel, at));
         }
-        self.travel_end_for = Some(visit);
+        self.travel_end = Some(TravelEnd { at, visit });
         code
     }
 
@@ -240,7 +240,7 @@ impl Walk<'_> {
             }
         }
         self.arrived_last = Some(at);
-        self.travel_end_for = None;
+        self.travel_end = None;
         match cover {
             Cover::None => cell,
             _ => covered(cover, None),
@@ -258,7 +258,7 @@ impl Walk<'_> {
             return codes.union(code_if(elsewhere(travel.to), Anomaly::A07w));
         }
         if !own {
-            codes = match self.travel_end_for {
+            codes = match self.travel_end.map(|end| end.visit) {
                 _ if self.another_is_present(visit) => Anomalies::of(Anomaly::A15),
                 None => Anomalies::of(Anomaly::A07),
                 Some(ended) => code_if(elsewhere(ended), Anomaly::A07w),
@@ -342,7 +342,7 @@ impl Walk<'_> {
     fn begin_attendance(&mut self, index: usize, on_site: Going, state: SiteState, at: Timestamp) {
         let episode = &mut self.episodes[index];
         episode.has_attendance = true;
-        episode.attendance = Some(Attendance { state, present: true, on_site, state_since: at, left_since_pause: false });
+        episode.attendance = Some(Attendance { state, present: true, on_site, state_since: at });
     }
 
     fn work_paused(&mut self, e: &ActivityFact) -> Anomalies {
@@ -374,7 +374,6 @@ impl Walk<'_> {
             if attendance.state == SiteState::Work {
                 attendance.state = SiteState::Pause;
                 attendance.state_since = at;
-                attendance.left_since_pause = false;
             }
             attendance.on_site.own_event(at);
         }
@@ -506,7 +505,6 @@ impl Walk<'_> {
             }
             if let Some(attendance) = &mut episode.attendance {
                 attendance.on_site.bound_by(at);
-                attendance.left_since_pause = true;
             }
         }
     }

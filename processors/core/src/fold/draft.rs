@@ -47,8 +47,6 @@ pub(super) struct Attendance {
     pub on_site: Going,
     /// Since when `state` lasts.
     pub state_since: Timestamp,
-    /// Left for another place since the pause began.
-    pub left_since_pause: bool,
 }
 
 impl Attendance {

@@ -50,7 +50,7 @@ fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'
             *unknown = Measure { value_us: None, quality: Quality::Open, ..*unknown };
         }
     }
-    if durations.shift.lo_us > SHIFT_MAX_US || own.iter().any(|s| is_implausible(s, overlays)) {
+    if durations.shift.lo_us > SHIFT_MAX_US || own.iter().any(|s| s.certain.overlaps(whole) && is_implausible(s, overlays)) {
         codes.insert(Anomaly::A28);
     }
     let days = days(shift, own, &durations, codes);

@@ -41,6 +41,14 @@ pub(super) struct Emergency {
     pub clears_at: Option<Timestamp>,
 }
 
+/// A travel_end that no arrival has followed yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TravelEnd {
+    pub at: Timestamp,
+    /// The visit that it named, else the one travelled to.
+    pub visit: Option<VisitId>,
+}
+
 /// How everything that is going on comes to an end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -61,8 +69,8 @@ pub(super) struct Walk<'a> {
     pub travel: Option<Travel>,
     /// Indices of the episodes that are open.
     pub open_episodes: Vec<usize>,
-    /// For which visit the last travel_end was, since the last arrival, travel_start or shift end.
-    pub travel_end_for: Option<Option<VisitId>>,
+    /// The last travel_end since the last arrival, travel_start or shift end.
+    pub travel_end: Option<TravelEnd>,
     pub arrived_last: Option<Timestamp>,
     pub previous_at: Option<Timestamp>,
     trail: Trail,
@@ -84,7 +92,7 @@ impl<'a> Walk<'a> {
             on_break: None,
             travel: None,
             open_episodes: Vec::new(),
-            travel_end_for: None,
+            travel_end: None,
             arrived_last: None,
             previous_at: None,
             trail: Trail::default(),
@@ -167,6 +175,7 @@ impl<'a> Walk<'a> {
         if let Some(travel) = self.travel.take_if(|t| t.going.expires_at() < at) {
             self.emit(travel.going.open(Kind::Travel, at));
         }
+        self.travel_end.take_if(|end| end.at + UNIT_US < at);
         while let Some(expired) = self.open_episodes.iter().copied().find(|i| self.episodes[*i].expires_at() < at) {
             self.end_episode_open(expired, at, End::Close);
         }
@@ -217,7 +226,7 @@ impl<'a> Walk<'a> {
         while let Some(open) = self.open_episodes.first().copied() {
             self.end_episode_open(open, at, end);
         }
-        self.travel_end_for = None;
+        self.travel_end = None;
     }
 
     pub fn close_shift(&mut self, at: Timestamp) {
@@ -230,7 +239,7 @@ impl<'a> Walk<'a> {
     pub fn end_episode_open(&mut self, index: usize, at: Timestamp, end: End) {
         self.end_visit_travel_open(index, at);
         if let Some(attendance) = self.episodes[index].attendance.take() {
-            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && !attendance.left_since_pause;
+            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && attendance.on_site.bound.is_none();
             let part = attendance.part();
             self.emit_for(index, if suspended { part.observed(Kind::Pause, at) } else { part.open(part_kind(attendance.state), at) });
             self.emit_for(index, attendance.on_site.open(Kind::OnSite, at));

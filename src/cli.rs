@@ -1,0 +1,165 @@
+//! What can be typed. What it means is in `commands`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Field activity, calls and operational events to exact KPIs in ClickHouse.
+#[derive(Parser, Debug)]
+#[command(name = "fieldline", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  verify: stored results differ from what the log gives
+  2  the command line or a setting is wrong
+  3  import: done, but some lines were refused (each is in dead_letters)
+  4  the data folder is in use by another process
+  5  failed; the message says what, where and what to do";
+
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Settings file (TOML); `fieldline config` prints a documented sample.
+    #[arg(long, global = true, value_name = "FILE", env = "FIELDLINE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the embedded log and engine [env: FIELDLINE_DATA_DIR] [default: fieldline in the user's data home]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Any setting, by name; may be given several times.
+    #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Log filter on standard error: error, warn, info, debug or trace [env: FIELDLINE_LOG] [default: warn]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is wanted, as in sinks.linger_ms=200")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Plays a simulated working day through the whole pipeline and shows its KPIs.
+    Demo(Demo),
+    /// Brings files of events (NDJSON, also gzipped) in; returns when every row that follows from them can be queried.
+    Import(Import),
+    /// Makes events from a seed: as NDJSON, or published into the pipeline.
+    Simulate(Simulate),
+    /// Runs producers' log, processors and sinks until it is stopped (Ctrl-C or SIGTERM).
+    Run,
+    /// Runs a query; works beside a `run` or `demo` too. Writes only the result to standard output.
+    Sql(Sql),
+    /// Computes every result again from the log tables and reports rows that differ.
+    Verify(Json),
+    /// The embedded ClickHouse engine: where it is, or fetch it.
+    Engine {
+        #[command(subcommand)]
+        action: EngineAction,
+    },
+    /// Prints the documented sample of the settings file.
+    Config,
+    /// Serves the embedded engine to the process that started it.
+    #[command(hide = true)]
+    EngineServe {
+        /// Arguments of the parent, as JSON.
+        arguments: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Json {
+    /// Prints JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Technicians on the simulated day.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub technicians: u32,
+    /// The same seed gives the same day.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds that the day takes to play; 0 plays as fast as possible.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(0..=3_600))]
+    pub seconds: u32,
+    /// Prints the closing tables as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Import {
+    /// Files of one JSON object per line, plain or gzipped; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Replays in the order of received_at, else created_at, that time standing for the append time.
+    #[arg(long)]
+    pub as_live: bool,
+    /// With --as-live: lets the log's clock run on to this time (RFC 3339) at the end.
+    #[arg(long, value_name = "TIME", requires = "as_live")]
+    pub until: Option<String>,
+    /// Prints the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FaultLevel {
+    None,
+    Light,
+    Heavy,
+}
+
+#[derive(Args, Debug)]
+pub struct Simulate {
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub technicians: u32,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub days: u32,
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Late, doubled, out of order, skewed, corrupt, forgotten, amended and voided records.
+    #[arg(long, value_enum, default_value_t = FaultLevel::Light)]
+    pub faults: FaultLevel,
+    /// First local day, YYYY-MM-DD. Default: as many days back that the last one is yesterday.
+    #[arg(long, value_name = "DATE")]
+    pub start: Option<String>,
+    /// Stop after this many records.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Publish into the pipeline and wait for the rows, instead of writing NDJSON to standard output.
+    #[arg(long)]
+    pub publish: bool,
+    /// Prints the summary of --publish as JSON.
+    #[arg(long, requires = "publish")]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Sql {
+    /// One statement; - reads it from standard input.
+    pub query: String,
+    /// Any ClickHouse output format.
+    #[arg(long, default_value = "PrettyCompactMonoBlock")]
+    pub format: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EngineAction {
+    /// Fetches the engine into the cache folder, verified by its checksum.
+    Install {
+        /// Take the library from this file instead of fetching it.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Says which engine would be used.
+    Status(Json),
+}

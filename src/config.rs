@@ -1,0 +1,260 @@
+//! Configuration: flag over environment over file over default, from one table of keys.
+//!
+//! The sample file, `--help` and the README come from [`KEYS`], so they can not disagree with what is read.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// One setting.
+pub struct Key {
+    /// Dotted name in the file; `a.b_c` is `FIELDLINE_A_B_C` in the environment.
+    pub name: &'static str,
+    /// As it would be written in the file, without quotes; empty for "not set".
+    pub default: &'static str,
+    /// What it means, with its unit.
+    pub doc: &'static str,
+    /// Never printed; has a `_file` twin that names a file to read it from.
+    pub is_secret: bool,
+}
+
+const fn key(name: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key { name, default, doc, is_secret: false }
+}
+
+pub const KEYS: &[Key] = &[
+    key("data_dir", "", "Folder of the embedded log and the embedded ClickHouse. Default: fieldline in the user's data home."),
+    key("engine", "", "Path of libchdb, ClickHouse's engine as a library. Default: the cache folder; see `fieldline engine install`."),
+    key("log", "warn", "Log filter on standard error: error, warn, info, debug, trace, or per module as in info,fieldline_sinks=debug."),
+    key("topics.prefix", "fieldline.", "Text before the name of every topic and consumer group."),
+    key("topics.partitions", "8", "Partitions of each topic where it is created. Fixed from then on. 1 to 256."),
+    key("topics.retention_days", "30", "Days that the embedded log keeps records of events and results. 9 at least: the live window and a day. 0 keeps them for ever."),
+    key("log_store.fsync", "false", "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9)."),
+    key("kafka.brokers", "", "host:port list of Apache Kafka. Not set: the embedded log in data_dir."),
+    key("clickhouse.url", "", "http(s)://host:port of ClickHouse. Not set: the embedded engine in data_dir."),
+    key("clickhouse.user", "default", "User of that ClickHouse."),
+    Key { name: "clickhouse.password", default: "", doc: "Its password.", is_secret: true },
+    key("clickhouse.database", "fieldline", "Database of tables and views; created where it is absent."),
+    key("clickhouse.memory_max_mib", "2048", "Memory that the embedded engine may use for queries and merges, in MiB."),
+    key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
+    key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
+    key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
+];
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub engine: Option<PathBuf>,
+    pub log: String,
+    pub topics_prefix: String,
+    pub topics_partitions: i32,
+    pub topics_retention_days: u64,
+    pub log_store_fsync: bool,
+    pub clickhouse: Option<ExternalClickHouse>,
+    pub clickhouse_database: String,
+    pub clickhouse_memory_max_mib: u64,
+    pub sinks_batch_rows: usize,
+    pub sinks_linger_ms: u64,
+    pub definition_finality_hours: i64,
+}
+
+/// A ClickHouse that somebody else runs.
+#[derive(Clone)]
+pub struct ExternalClickHouse {
+    pub url: String,
+    pub user: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for ExternalClickHouse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ExternalClickHouse {{ url: {:?}, user: {:?}, password: *** }}", self.url, self.user)
+    }
+}
+
+/// Values by key, a later layer over an earlier one.
+type Layer = BTreeMap<&'static str, String>;
+
+impl Config {
+    /// Reads the file (if one is named), the environment and the flags.
+    pub fn load(file: Option<&Path>, flags: &[(String, String)]) -> Result<Self> {
+        let mut values = Layer::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("reading the configuration file {}", path.display()))?;
+            values.extend(from_file(&text).with_context(|| format!("in the configuration file {}", path.display()))?);
+        }
+        values.extend(from_environment(|name| std::env::var(name).ok())?);
+        for (name, value) in flags {
+            values.insert(known(name)?.name, value.clone());
+        }
+        Self::validate(&values)
+    }
+
+    fn validate(values: &Layer) -> Result<Self> {
+        let text = |name: &str| -> Result<String> { Ok(values.get(known(name)?.name).cloned().unwrap_or(known(name)?.default.to_owned())) };
+        let set = |name: &str| -> Result<Option<String>> { Ok(Some(text(name)?).filter(|v| !v.is_empty())) };
+        let number = |name: &str, min: u64, max: u64| -> Result<u64> {
+            let value = text(name)?;
+            let parsed = value.parse::<u64>().ok().filter(|n| (min..=max).contains(n));
+            parsed.with_context(|| format!("{name} = {value:?}: a whole number from {min} to {max} is wanted"))
+        };
+        let truth = |name: &str| -> Result<bool> {
+            let value = text(name)?;
+            value.parse().ok().with_context(|| format!("{name} = {value:?}: true or false is wanted"))
+        };
+        if let Some(brokers) = set("kafka.brokers")? {
+            bail!("kafka.brokers = {brokers:?}: this version has no Kafka client yet; leave it out to use the embedded log");
+        }
+        let retention_days = number("topics.retention_days", 0, 100_000)?;
+        ensure!(retention_days == 0 || retention_days >= 9, "topics.retention_days = {retention_days}: at least 9, or 0 for no limit");
+        let database = text("clickhouse.database")?;
+        let plain = database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !database.is_empty();
+        ensure!(plain, "clickhouse.database = {database:?}: letters, digits and underscores are wanted");
+        let url = set("clickhouse.url")?;
+        if let Some(url) = &url {
+            ensure!(url.starts_with("http://") || url.starts_with("https://"), "clickhouse.url = {url:?}: http:// or https:// is wanted");
+        }
+        let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
+        Ok(Self {
+            data_dir: match set("data_dir")? {
+                Some(dir) => dir.into(),
+                None => user_data_home()?.join("fieldline"),
+            },
+            engine: set("engine")?.map(PathBuf::from),
+            log: text("log")?,
+            topics_prefix: text("topics.prefix")?,
+            topics_partitions: number("topics.partitions", 1, 256)? as i32,
+            topics_retention_days: retention_days,
+            log_store_fsync: truth("log_store.fsync")?,
+            clickhouse: url.map(|url| ExternalClickHouse { url, user, password }),
+            clickhouse_database: database,
+            clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
+            sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
+            sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
+            definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
+        })
+    }
+}
+
+fn known(name: &str) -> Result<&'static Key> {
+    let names = || KEYS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
+    KEYS.iter().find(|k| k.name == name).with_context(|| format!("unknown setting {name:?}; the settings are {}", names()))
+}
+
+fn variable(name: &str) -> String {
+    format!("FIELDLINE_{}", name.to_ascii_uppercase().replace('.', "_"))
+}
+
+fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Layer> {
+    let mut layer = Layer::new();
+    for key in KEYS {
+        let name = variable(key.name);
+        if let Some(value) = read(&name) {
+            layer.insert(key.name, value);
+        } else if key.is_secret && let Some(path) = read(&format!("{name}_FILE")) {
+            layer.insert(key.name, secret_file(key.name, &path)?);
+        }
+    }
+    Ok(layer)
+}
+
+fn from_file(text: &str) -> Result<Layer> {
+    let mut layer = Layer::new();
+    let mut pending: Vec<(String, toml::Table)> = vec![(String::new(), text.parse()?)];
+    while let Some((prefix, table)) = pending.pop() {
+        for (name, value) in table {
+            let name = format!("{prefix}{name}");
+            let value = match value {
+                toml::Value::Table(inner) => {
+                    pending.push((format!("{name}."), inner));
+                    continue;
+                }
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(truth) => truth.to_string(),
+                other => bail!("{name}: text, a whole number, true or false is wanted, not {}", other.type_str()),
+            };
+            match name.strip_suffix("_file").and_then(|plain| KEYS.iter().find(|k| k.is_secret && k.name == plain)) {
+                Some(key) => layer.insert(key.name, secret_file(key.name, &value)?),
+                None => layer.insert(known(&name)?.name, value),
+            };
+        }
+    }
+    Ok(layer)
+}
+
+fn secret_file(name: &str, path: &str) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {name} from {path}"))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn user_data_home() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("XDG_DATA_HOME").filter(|d| !d.is_empty()) {
+        return Ok(dir.into());
+    }
+    let home = std::env::var_os("HOME").filter(|d| !d.is_empty()).context("neither HOME nor XDG_DATA_HOME is set; name a folder with --data-dir")?;
+    Ok(PathBuf::from(home).join(".local/share"))
+}
+
+/// The documented sample file, every setting at its default.
+pub fn sample() -> String {
+    let mut text = String::from(
+        "# Settings of fieldline, each at its default. A flag (--set name=value) wins over the environment, that over this file.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        let (own_section, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        if own_section != section {
+            _ = write!(text, "\n[{own_section}]\n");
+            section = own_section;
+        }
+        let is_bare = key.default.parse::<u64>().is_ok() || key.default.parse::<bool>().is_ok();
+        let value = if is_bare { key.default.to_owned() } else { format!("{:?}", key.default) };
+        _ = write!(text, "# {}\n# Environment: {}", key.doc, variable(key.name));
+        text.push_str(if key.is_secret { ", or the same with _FILE; here also with _file: a file to read it from.\n" } else { "\n" });
+        _ = writeln!(text, "{}{name} = {value}", if key.default.is_empty() { "# " } else { "" });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_a_valid_file_and_equals_the_defaults() {
+        let layer = from_file(&sample()).unwrap();
+        for (name, value) in &layer {
+            assert_eq!(*value, known(name).unwrap().default, "{name}");
+        }
+        assert_eq!(layer.len(), KEYS.iter().filter(|k| !k.default.is_empty()).count());
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_setting_named() {
+        let cases = [
+            ("topics.partitions = 0", "topics.partitions"),
+            ("topics.retention_days = 3", "topics.retention_days"),
+            ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
+            ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
+            ("kafka.brokers = \"localhost:9092\"", "kafka.brokers"),
+            ("clickhouse.pasword = \"x\"", "clickhouse.pasword"),
+            ("topics.prefix = 1.5", "topics.prefix"),
+        ];
+        for (file, name) in cases {
+            let result = from_file(file).and_then(|layer| Config::validate(&layer));
+            assert!(format!("{:#}", result.unwrap_err()).contains(name), "{file}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let mut layer = from_file("clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"").unwrap();
+        layer.insert("data_dir", "/d".into());
+        let config = Config::validate(&layer).unwrap();
+        assert_eq!(config.clickhouse.as_ref().unwrap().password, "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}
