@@ -6,3 +6,4 @@
 pub mod definition;
 pub mod facts;
 pub mod fold;
+pub mod partition;

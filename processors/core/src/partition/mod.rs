@@ -1,0 +1,426 @@
+//! A partition of `activity`: records in log order in, rows out. A pure function of the log.
+//!
+//! ```text
+//! record ─► clock ─► second over? fold who was touched ─► timers that fell due ─► the record's technician
+//! ```
+//! The clock is the highest append time seen. Everything that is published is a function of the log up to a position,
+//! so whoever replays the last 192 hours of it goes on with the same outputs as one that never stopped.
+
+mod digest;
+mod effects;
+mod index;
+mod input;
+mod reading;
+mod rows;
+mod standing;
+mod technician;
+mod whole;
+mod window;
+
+pub use effects::{Counters, Effects, Misplaced};
+pub use input::Input;
+pub use standing::{Claim, Fact, Inserted, Standing};
+pub use technician::Fold;
+pub use whole::WholeLog;
+pub use window::{AHEAD_US, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, Window};
+
+use crate::definition::Definition;
+use crate::fold;
+use fieldline_schemas::events::RecomputeRequest;
+use fieldline_schemas::ids::{EventId, TechnicianId};
+use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
+use fieldline_schemas::results::{KpiRecord, Stamp};
+use fieldline_schemas::time::HOUR_US;
+use fieldline_schemas::{Timestamp, Version};
+use std::collections::{BTreeMap, BTreeSet};
+use technician::{Request, Technician, Touch, Workbench};
+
+/// Technicians of whom nothing is left are forgotten this often, by the log's clock.
+const FORGET_EVERY_US: i64 = HOUR_US;
+
+/// What a partition needs to know about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub partition: i32,
+    /// The partition that a technician's key hashes to.
+    pub home: fn(TechnicianId, partitions: i32) -> i32,
+    pub partitions: i32,
+    pub epoch: u8,
+    pub definition: Definition,
+    pub fold: Fold,
+}
+
+impl Settings {
+    /// The settings of a topic with one partition, and the real fold.
+    pub fn single(definition: Definition) -> Self {
+        Self { partition: 0, home: |_, _| 0, partitions: 1, epoch: 0, definition, fold: fold::fold }
+    }
+}
+
+/// A place in the log, and the clock before the record there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub offset: i64,
+    pub clock: Timestamp,
+}
+
+/// A record of the partition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record {
+    pub offset: i64,
+    pub append_time: Timestamp,
+    pub input: Input,
+}
+
+/// Why a partition can not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PartitionError {
+    #[error("no version for partition {partition}, offset {offset}, epoch {epoch}, definition {definition}: a part is beyond its range")]
+    Version { partition: i32, offset: i64, epoch: u8, definition: u16 },
+}
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct Partition {
+    settings: Settings,
+    clock: Option<Timestamp>,
+    technicians: BTreeMap<TechnicianId, u32>,
+    slots: Vec<Technician>,
+    /// Touched in the unfinished second, in the order of the first touch.
+    touched: Vec<u32>,
+    timers: BTreeSet<(Timestamp, TechnicianId, u32)>,
+    /// The first record of the unfinished second.
+    second_start: Option<Position>,
+    /// Until here the log is replayed: nothing is published.
+    replay: Option<Position>,
+    /// The rows of the replayed past are not derived yet.
+    is_unsettled: bool,
+    forgotten_at: Timestamp,
+    last_gap: Option<Timestamp>,
+    bench: Workbench,
+    counters: Counters,
+}
+
+impl Partition {
+    /// A partition that nobody has read before.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            clock: None,
+            technicians: BTreeMap::new(),
+            slots: Vec::new(),
+            touched: Vec::new(),
+            timers: BTreeSet::new(),
+            second_start: None,
+            replay: None,
+            is_unsettled: false,
+            forgotten_at: Timestamp::MIN,
+            last_gap: None,
+            bench: Workbench::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// A partition that was read up to `committed`, which was its `finished`. It is to be fed every record from
+    /// `replay_from(committed.clock)` on; outputs begin with the record at `committed`.
+    pub fn rebuild(settings: Settings, committed: Position) -> Self {
+        Self { replay: Some(committed), is_unsettled: true, second_start: Some(committed), ..Self::new(settings) }
+    }
+
+    /// The append time from which records must be replayed to rebuild the state at `clock`.
+    pub fn replay_from(clock: Timestamp) -> Timestamp {
+        Window::at(clock).markers_from()
+    }
+
+    /// The highest append time seen.
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.clock
+    }
+
+    /// Everything before this is in the rows that were put out; what follows is derived again after a restart.
+    pub fn finished(&self) -> Option<Position> {
+        self.second_start
+    }
+
+    /// Whether the log is still being replayed.
+    pub fn is_replaying(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// The next timer.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _, _)| *due)
+    }
+
+    /// Whether rows wait for the clock to enter a new second.
+    pub fn has_unfinished(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// When the clock last made a step that nobody vouched for: flags about absence wait after it.
+    pub fn last_gap(&self) -> Option<Timestamp> {
+        self.last_gap
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub fn technicians(&self) -> usize {
+        self.technicians.len()
+    }
+
+    /// Takes the next record of the log.
+    pub fn apply(&mut self, record: &Record, effects: &mut Effects) -> Result<(), PartitionError> {
+        let (kpis, recompute, misplaced) = (effects.kpis.len(), effects.recompute.len(), effects.misplaced.len());
+        self.counters.records += 1;
+        self.advance(record, effects)?;
+        self.receive(record, effects);
+        match self.replay {
+            Some(until) if record.offset < until.offset => {
+                effects.kpis.truncate(kpis);
+                effects.recompute.truncate(recompute);
+                effects.misplaced.truncate(misplaced);
+            }
+            _ => self.replay = None,
+        }
+        Ok(())
+    }
+
+    /// Moves the clock: ends the second, fires what fell due.
+    fn advance(&mut self, record: &Record, effects: &mut Effects) -> Result<(), PartitionError> {
+        let before = self.clock.unwrap_or(record.append_time);
+        let clock = before.max(record.append_time);
+        if self.is_unsettled && self.replay.is_none_or(|until| clock.second() >= until.clock.second() || record.offset >= until.offset) {
+            self.settle(before);
+        }
+        let is_replayed = self.replay.is_some_and(|until| record.offset < until.offset);
+        if (self.clock.is_none() || clock.second() > before.second()) && !is_replayed {
+            self.second_start = Some(Position { offset: record.offset, clock: before });
+        }
+        if clock.second() > before.second() {
+            self.finish_second(effects)?;
+        }
+        if clock.since(before) > GAP_US && !matches!(record.input, Input::Tick { since: Some(since) } if since <= before) {
+            self.last_gap = Some(clock);
+            self.counters.gaps += 1;
+        }
+        while let Some((due, _, slot)) = self.timers.first().copied().filter(|(due, _, _)| *due <= clock) {
+            self.fire(due, slot, record.offset, effects)?;
+        }
+        if clock.since(self.forgotten_at.max(Timestamp(0))) >= FORGET_EVERY_US {
+            self.forgotten_at = clock;
+            self.forget(clock);
+        }
+        self.clock = Some(clock);
+        Ok(())
+    }
+
+    /// Hands the record to its technician.
+    fn receive(&mut self, record: &Record, effects: &mut Effects) {
+        let clock = self.clock.unwrap_or(record.append_time);
+        let Some(id) = record.input.technician() else {
+            match record.input {
+                Input::Tick { .. } => self.counters.ticks += 1,
+                _ => self.counters.not_understood += 1,
+            }
+            return;
+        };
+        let known = self.technicians.get(&id).copied();
+        if known.is_none() {
+            let home = (self.settings.home)(id, self.settings.partitions);
+            if home != self.settings.partition {
+                self.counters.misplaced += 1;
+                effects.misplaced.push(Misplaced { offset: record.offset, partition: home });
+                return;
+            }
+        }
+        if matches!(record.input, Input::Heartbeat(_)) {
+            self.counters.heartbeats += 1;
+            return;
+        }
+        let slot = known.unwrap_or_else(|| {
+            let slot = self.slots.len() as u32;
+            self.slots.push(Technician::new(id, clock));
+            self.technicians.insert(id, slot);
+            slot
+        });
+        let Settings { fold, ref definition, .. } = self.settings;
+        let technician = &mut self.slots[slot as usize];
+        if !technician.is_changed {
+            technician.advance(clock);
+            if !self.is_unsettled && technician.is_stale() {
+                let due = technician.due;
+                technician.absorb(fold, clock, definition, &mut self.bench);
+                self.counters.folds += 1;
+                self.reschedule(slot, due);
+            }
+        }
+        let technician = &mut self.slots[slot as usize];
+        let (inserted, about) = technician.insert(&record.input);
+        let (changes_facts, lacks_predecessor, others_from) = match inserted {
+            Inserted::Duplicate => {
+                self.counters.duplicates += 1;
+                return;
+            }
+            Inserted::Outranked => {
+                self.counters.outranked += 1;
+                return;
+            }
+            Inserted::Decides { changes_facts, lacks_predecessor, others_from } => (changes_facts, lacks_predecessor, others_from),
+        };
+        if self.is_unsettled {
+            return;
+        }
+        technician.ask_history(about, lacks_predecessor, others_from);
+        if !changes_facts && technician.request.is_none() {
+            return;
+        }
+        if technician.touched.is_none() {
+            self.touched.push(slot);
+        }
+        technician.touched = Some(Touch { offset: record.offset, clock, caused_by: Some(about.id) });
+        if changes_facts && !technician.is_changed {
+            technician.is_changed = true;
+            // The rows are derived when the second ends, and what falls due is found anew then.
+            if let Some(due) = technician.due.take() {
+                let id = technician.id;
+                self.timers.remove(&(due, id, slot));
+            }
+        }
+    }
+
+    /// Derives and puts out what the records of the second changed.
+    fn finish_second(&mut self, effects: &mut Effects) -> Result<(), PartitionError> {
+        let touched = std::mem::take(&mut self.touched);
+        for slot in &touched {
+            let technician = &mut self.slots[*slot as usize];
+            let Some(touch) = technician.touched.take() else { continue };
+            if std::mem::take(&mut technician.is_changed) {
+                self.derive(*slot, touch, effects)?;
+            } else if let Some(request) = technician.request.take() {
+                let id = technician.id;
+                self.request(id, *request, touch, effects);
+            }
+        }
+        // The list keeps its room.
+        self.touched = touched;
+        self.touched.clear();
+        Ok(())
+    }
+
+    /// Lets time alone change a technician's rows, as of the moment it fell due.
+    fn fire(&mut self, due: Timestamp, slot: u32, offset: i64, effects: &mut Effects) -> Result<(), PartitionError> {
+        let Settings { fold, ref definition, .. } = self.settings;
+        self.counters.timers += 1;
+        let technician = &mut self.slots[slot as usize];
+        technician.advance(due);
+        if technician.is_stale() {
+            self.counters.folds += 1;
+            technician.absorb(fold, due - 1, definition, &mut self.bench);
+        }
+        self.reschedule(slot, Some(due));
+        self.derive(slot, Touch { offset, clock: due, caused_by: None }, effects)
+    }
+
+    fn derive(&mut self, slot: u32, touch: Touch, effects: &mut Effects) -> Result<(), PartitionError> {
+        let Settings { fold, ref definition, .. } = self.settings;
+        self.counters.folds += 1;
+        let technician = &mut self.slots[slot as usize];
+        let before = technician.due;
+        let changes = technician.derive(fold, touch.clock, definition, &mut self.bench);
+        if !changes.kpis.is_empty() {
+            let step = technician.take_step(touch.offset);
+            let stamp = Stamp { version: self.version(touch.offset, step)?, as_of: touch.clock, caused_by: touch.caused_by };
+            effects.kpis.extend(changes.kpis.into_iter().map(|kpi| KpiRecord { stamp, kpi }));
+        }
+        let technician = &mut self.slots[slot as usize];
+        let mut request = if touch.caused_by.is_some() { technician.request.take() } else { None };
+        if let Some((from, to)) = changes.frozen {
+            Request::widen(&mut request, from, to);
+        }
+        if let Some(request) = request {
+            let id = technician.id;
+            self.request(id, *request, touch, effects);
+        }
+        self.reschedule(slot, before);
+        Ok(())
+    }
+
+    fn request(&self, technician_contact_id: TechnicianId, request: Request, touch: Touch, effects: &mut Effects) {
+        let Request { mut event_ids, from, to } = request;
+        event_ids.sort_unstable();
+        event_ids.dedup();
+        let whole = |event_ids: Vec<EventId>| RecomputeRequest {
+            technician_contact_id,
+            event_ids,
+            from,
+            to,
+            partition: self.settings.partition,
+            offset: touch.offset,
+            clock: touch.clock,
+            caused_by: touch.caused_by,
+        };
+        if event_ids.len() <= RECOMPUTE_IDS_MAX {
+            effects.recompute.push(whole(event_ids));
+        } else {
+            effects.recompute.extend(event_ids.chunks(RECOMPUTE_IDS_MAX).map(|ids| whole(ids.to_vec())));
+        }
+    }
+
+    /// Puts the technician's timer where it belongs; it stood at `before`.
+    fn reschedule(&mut self, slot: u32, before: Option<Timestamp>) {
+        let technician = &self.slots[slot as usize];
+        let (id, due) = (technician.id, technician.due);
+        if before != due {
+            if let Some(before) = before {
+                self.timers.remove(&(before, id, slot));
+            }
+            if let Some(due) = due {
+                self.timers.insert((due, id, slot));
+            }
+        }
+    }
+
+    /// Derives the rows of everybody, at the end of a replay: in between, no row was needed.
+    fn settle(&mut self, clock: Timestamp) {
+        let Settings { fold, definition, .. } = self.settings;
+        self.is_unsettled = false;
+        for slot in 0..self.slots.len() as u32 {
+            let technician = &mut self.slots[slot as usize];
+            technician.advance(clock);
+            let before = technician.due;
+            technician.absorb(fold, clock, &definition, &mut self.bench);
+            self.counters.folds += 1;
+            self.reschedule(slot, before);
+        }
+    }
+
+    /// Forgets technicians of whom nothing lies within the window.
+    fn forget(&mut self, clock: Timestamp) {
+        for technician in &mut self.slots {
+            if !technician.is_changed {
+                technician.advance(clock);
+            }
+        }
+        if !self.touched.is_empty() || !self.slots.iter().any(Technician::is_blank) {
+            return;
+        }
+        self.timers.clear();
+        self.slots.retain(|technician| !technician.is_blank());
+        self.technicians.clear();
+        for (slot, technician) in (0..).zip(&self.slots) {
+            self.technicians.insert(technician.id, slot);
+            if let Some(due) = technician.due {
+                self.timers.insert((due, technician.id, slot));
+            }
+        }
+    }
+
+    fn version(&self, offset: i64, step: u8) -> Result<Version, PartitionError> {
+        let Settings { partition, epoch, definition: Definition { number, .. }, .. } = self.settings;
+        let version = u64::try_from(offset).ok().and_then(|offset| Version::pack(epoch, number, offset, step));
+        version.ok_or(PartitionError::Version { partition, offset, epoch, definition: number })
+    }
+}
