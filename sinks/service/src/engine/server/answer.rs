@@ -151,7 +151,7 @@ mod tests {
         let exception = Exception::new(241, "MEMORY_LIMIT_EXCEEDED", "too much");
         assert_eq!(
             trailer(&exception, "tag"),
-            "\r\n__exception__\r\ntag\r\nCode: 241. DB::Exception: too much. (MEMORY_LIMIT_EXCEEDED)\n62 tag\r\n__exception__\r\n"
+            "\r\n__exception__\r\ntag\r\nCode: 241. DB::Exception: too much. (MEMORY_LIMIT_EXCEEDED)\n60 tag\r\n__exception__\r\n"
         );
     }
 }

@@ -81,10 +81,10 @@ fn other(text: &[u8], first_word: String, words: Words<'_>) -> Statement {
     let mut format = None;
     let mut awaiting_name = false;
     for word in words.filter(|word| word.depth == 0) {
-        if std::mem::take(&mut awaiting_name) {
-            format = Some(word.clone());
-        } else if word.is(text, "format") && !word.is_qualified {
-            awaiting_name = true;
+        if word.is(text, "format") && !word.is_qualified {
+            (awaiting_name, format) = (true, None);
+        } else if std::mem::take(&mut awaiting_name) {
+            format = Some(word);
         } else if format.is_some() && !word.is(text, "settings") && !word.is_after_settings {
             // `format` was a column or an alias: the clause is the last but SETTINGS.
             format = None;
@@ -233,6 +233,7 @@ mod tests {
         check_other("SELECT t.format x, format FROM t FORMAT CSV SETTINGS max_threads = 1", "select", Some("CSV"));
         check_other("SELECT (SELECT 1 FORMAT JSON)", "select", None);
         check_other("WITH 1 AS format SELECT format", "with", None);
+        check_other("SELECT 1 AS format FORMAT JSON", "select", Some("JSON"));
     }
 
     #[test]
