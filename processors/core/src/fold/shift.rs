@@ -24,11 +24,16 @@ pub(super) fn results(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definiti
     // Shifts follow one another, so the stretches that ended in them do too.
     let in_shifts: Vec<Stretch> = walked.stretches.iter().filter(|s| s.shift.is_some()).copied().collect();
     let mut rest = &in_shifts[..];
+    // An arrival that nobody sent may lie in a shift that was closed before the work began.
+    let reaching_back: Vec<Stretch> = walked.stretches.iter().filter(|s| s.possible.from < s.certain.from).copied().collect();
     let mut rows = Vec::with_capacity(walked.shifts.len());
     for (index, shift) in walked.shifts.iter().enumerate() {
         let count = rest.iter().take_while(|s| s.shift == Some(index as u32)).count();
         let (own, later) = rest.split_at(count);
-        rows.push(row(shift, own, &overlays, facts, definition, due));
+        let whole = Span::new(shift.started_at, shift.closed_at);
+        let reaching = reaching_back.iter().filter(|s| s.shift != Some(index as u32) && s.possible.overlaps(whole));
+        let own: Vec<Stretch> = own.iter().chain(reaching).copied().collect();
+        rows.push(row(shift, &own, &overlays, facts, definition, due));
         rest = later;
     }
     rows
