@@ -9,6 +9,7 @@ mod generate;
 mod golden;
 mod messy;
 mod order;
+mod probe;
 mod rows;
 mod scenario;
 mod shrink;

@@ -192,33 +192,34 @@ fn shift_row(
         positions.windows(2).map(|pair| great_circle_meters(*pair[0], *pair[1])).sum()
     };
 
-    let mut anomalies = walked.codes[shift.first..=shift.last].iter().fold(Anomalies::NONE, |a, b| a.union(*b));
+    let mut row_anomalies = Anomalies::NONE;
     if shift.ended.is_none() && (shift.superseded || clock.0 >= missing_end_due(shift, facts, definition)) {
-        anomalies.insert(A02);
+        row_anomalies.insert(A02);
     }
-    let of_the_shift = |s: &Stretch| cut(s.certain, whole).is_some();
-    let long_stretch = stretches.iter().any(|s| of_the_shift(s) && is_implausible(s, Kind::Travel, true, &walked.stretches));
+    let long_stretch = stretches.iter().any(|s| is_implausible(s, Kind::Travel, true, &walked.stretches));
     if long_stretch || durations.shift.lo_us > 16 * HOUR_US {
-        anomalies.insert(A28);
+        row_anomalies.insert(A28);
     }
     if depends_on_context(events, shift.first) {
-        anomalies.insert(A29);
+        row_anomalies.insert(A29);
     }
 
+    let anomalies = walked.codes[shift.first..=shift.last].iter().fold(row_anomalies, |a, b| a.union(*b));
+
+    // The dates that the shift touches; what happens at its very end belongs to the last of them, also at midnight.
+    // Codes of the row, and not of an event, are on the first.
+    let last_date = local_date((shift.closed - 1).max(shift.started));
     let mut days = Vec::new();
-    for date in local_date(shift.started)..=local_date(shift.closed) {
+    for date in local_date(shift.started)..=last_date {
         let midnight = i64::from(date) * DAY_US - i64::from(start_event.utc_offset_minutes) * MINUTE_US;
-        let on_date: Vec<usize> = (shift.first..=shift.last).filter(|i| local_date(events[*i].created_at.0) == date).collect();
-        let window = (midnight.max(shift.started), (midnight + DAY_US).min(shift.closed));
-        if window.0 >= window.1 && on_date.is_empty() {
-            continue;
-        }
-        let of_date: Vec<ActivityFact> = on_date.iter().map(|i| events[*i]).collect();
+        let on_date = (shift.first..=shift.last).filter(|i| local_date(events[*i].created_at.0).min(last_date) == date);
+        let (indices, of_date): (Vec<usize>, Vec<ActivityFact>) = on_date.map(|i| (i, events[i])).unzip();
+        let codes_of_row = if days.is_empty() { row_anomalies } else { Anomalies::NONE };
         days.push(ShiftDay {
             local_date: date,
-            durations: shift_durations(window, shift, known_to, &stretches),
+            durations: shift_durations((midnight.max(shift.started), (midnight + DAY_US).min(shift.closed)), shift, known_to, &stretches),
             completed_visits: named(&[WorkCompleted], &of_date).into_iter().collect(),
-            anomalies: on_date.iter().fold(Anomalies::NONE, |codes, i| codes.union(walked.codes[*i])),
+            anomalies: indices.iter().fold(codes_of_row, |codes, i| codes.union(walked.codes[*i])),
         });
     }
 

@@ -109,6 +109,8 @@ struct Attending {
     state: Column,
     /// Where the present part (wait, work, pause, wrap) began.
     part_from: i64,
+    /// The technician has left for another place since.
+    left_since: bool,
     /// The technician is there, for the technician's column.
     there: bool,
 }
@@ -262,7 +264,7 @@ impl Walk<'_> {
         let visits: Vec<_> = self.attending.keys().copied().collect();
         for visit in visits {
             // A shift_end ends a pause, observed, unless the technician has left for another place since.
-            let paused = self.attending.get(&visit).filter(|a| a.state == Column::Pause && a.going.moved_on.is_none()).copied();
+            let paused = self.attending.get(&visit).filter(|a| a.state == Column::Pause && !a.left_since).copied();
             if let (true, Some(paused)) = (by_shift_end, paused) {
                 self.attending.remove(&visit);
                 self.put(observed(Kind::Pause, visit, (paused.part_from, at)));
@@ -322,6 +324,7 @@ impl Walk<'_> {
         let before = (attending.state, attending.part_from);
         attending.state = state;
         attending.part_from = at;
+        attending.left_since = false;
         if before.0 == Column::Site && state == Column::Done {
             // Completed without having started: how much of it was waiting and how much work, nobody knows.
             for kind in [Kind::SiteWait, Kind::Work] {
@@ -337,6 +340,7 @@ impl Walk<'_> {
         for (visit, attending) in &mut self.attending {
             if !(is_arrival && *visit == to) {
                 attending.going.move_on(at);
+                attending.left_since = true;
             }
         }
         for (visit, travel) in &mut self.visit_travels {
@@ -352,7 +356,8 @@ impl Walk<'_> {
     /// An arrival, real or imputed, seen by everything but the attendance itself.
     fn arrives(&mut self, visit: Option<VisitId>, at: i64, end_of_travel: Quality) {
         if let Some(travelling) = self.travelling {
-            let reached = travelling.to.is_none() || travelling.to == visit;
+            // Work without arrival ends any travel, imputed; a real arrival elsewhere leaves it open.
+            let reached = end_of_travel == Imputed || travelling.to.is_none() || travelling.to == visit;
             self.end_travelling(at, if reached { end_of_travel } else { Open });
         }
         if let Some(named) = visit {
@@ -370,7 +375,7 @@ impl Walk<'_> {
         if let Some(earliest) = possible_from {
             self.put(Stretch { kind: Kind::SiteWait, visit, certain: (at, at), possible: (earliest, at), quality: Imputed });
         }
-        let attending = Attending { number, going, imputed: possible_from.is_some(), state, part_from: at, there: true };
+        let attending = Attending { number, going, imputed: possible_from.is_some(), state, part_from: at, left_since: false, there: true };
         self.attending.insert(visit, attending);
     }
 
@@ -417,7 +422,7 @@ impl Walk<'_> {
                         self.close_shift(at, true);
                     } else if under {
                         say(closing_code);
-                        self.end_emergency(at, Open);
+                        self.end_emergency(at, Observed);
                         self.end_break(at, Imputed);
                     }
                     self.open_shift = Some(Shift { first: index, last: index, started: at, ended: None, closed: at, superseded: false });
@@ -540,6 +545,10 @@ impl Walk<'_> {
                     }
                 } else {
                     say(A10);
+                }
+                if own.is_some() {
+                    // The state taken is WORK, so the travel is over, wherever it went.
+                    self.end_travelling(at, Open);
                 }
                 match own {
                     None => {
