@@ -83,8 +83,11 @@ impl Codec {
         let name = schema.name().map(|name| name.name().to_owned()).unwrap_or_default();
         let kind = Kind::from_name(&name).ok_or(SchemaError::UnknownName { id, name })?;
         let ours = schemas().of(kind);
-        SchemaCompatibility::can_read(&schema, &ours.schema)
-            .map_err(|source| SchemaError::Incompatible { id, kind: kind.name(), reason: source.to_string() })?;
+        SchemaCompatibility::can_read(&schema, &ours.schema).map_err(|source| SchemaError::Incompatible {
+            id,
+            kind: kind.name(),
+            reason: source.to_string(),
+        })?;
         let same = fingerprint(&schema) == ours.fingerprint && logical_types(json) == logical_types(ours.json);
         let route = if same { Route::Fast(kind) } else { Route::Resolve(kind, Arc::new(schema)) };
         self.registered.insert(id, route);
@@ -106,10 +109,13 @@ impl Codec {
         match self.registered.get(&id) {
             Some(Route::Fast(kind)) => decode_fast(*kind, datum),
             Some(Route::Resolve(kind, writer)) => decode_resolving(*kind, writer, datum),
-            None => Err(Rejection::new(DeadLetterReason::UnknownSchema, match id {
-                SchemaId::Fingerprint(fingerprint) => format!("no schema with fingerprint {fingerprint:016x} is known"),
-                SchemaId::Registry(id) => format!("no schema with registry id {id} is known"),
-            })),
+            None => Err(Rejection::new(
+                DeadLetterReason::UnknownSchema,
+                match id {
+                    SchemaId::Fingerprint(fingerprint) => format!("no schema with fingerprint {fingerprint:016x} is known"),
+                    SchemaId::Registry(id) => format!("no schema with registry id {id} is known"),
+                },
+            )),
         }
     }
 
@@ -232,9 +238,8 @@ pub(crate) fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Res
     check_size(kind, datum)?;
     let mut payload = Watched { rest: datum, starved: false };
     // The error's own text is not passed on: it quotes values.
-    let undecodable = |_| {
-        Rejection::new(DeadLetterReason::Undecodable, format!("{}: does not resolve from the schema it was written with", kind.name()))
-    };
+    let undecodable =
+        |_| Rejection::new(DeadLetterReason::Undecodable, format!("{}: does not resolve from the schema it was written with", kind.name()));
     let reader = GenericDatumReader::builder(writer).reader_schema(&schemas().of(kind).schema).build().map_err(undecodable)?;
     let value = reader.read_value(&mut payload).map_err(undecodable)?;
     if payload.starved {

@@ -12,5 +12,5 @@ pub(crate) mod values;
 
 pub use codec::{Codec, SchemaError, SchemaId};
 pub use embedded::{Schemas, schemas};
-pub use values::to_avro_value;
 pub use record::{AnyRecord, Kind};
+pub use values::to_avro_value;

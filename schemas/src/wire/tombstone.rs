@@ -29,9 +29,7 @@ impl Tombstone {
         let technician_contact_id = self.technician_contact_id;
         match (self.shift_id, self.visit_id, self.first_event_id) {
             (Some(shift_id), None, None) => Ok(Identity::Shift { technician_contact_id, shift_id }),
-            (None, Some(visit_id), Some(first_event_id)) => {
-                Ok(Identity::Episode { technician_contact_id, visit_id, first_event_id })
-            }
+            (None, Some(visit_id), Some(first_event_id)) => Ok(Identity::Episode { technician_contact_id, visit_id, first_event_id }),
             _ => Err(Fault::from(Trouble::Type).within("shift_id")),
         }
     }
