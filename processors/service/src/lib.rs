@@ -1,1 +1,28 @@
+//! Runs the pure state machines of `fieldline-processors-core` over the partitions of the log.
+//!
+//! ```text
+//!               ┌─ decode ─ validate ─┐
+//! activity ─────┤                     ├─► Partition::apply ─► kpis · recompute · activity (misplaced)
+//! calls, operations ─┘                └─► dead_letters
+//! ```
+//! One thread per worker, which owns whole partitions ([`run`]); or one thread that moves the log's time by itself
+//! ([`Driver`]). This is the only place of the processors where a wall clock is read: to append ticks.
 
+mod config;
+mod driver;
+mod error;
+mod ledger;
+mod note;
+mod progress;
+mod run;
+mod station;
+mod stop;
+mod worker;
+
+pub use config::ProcessorConfig;
+pub use driver::Driver;
+pub use error::ProcessorError;
+pub use note::{Note, definition_hash};
+pub use progress::{PartitionProgress, Progress};
+pub use run::run;
+pub use stop::StopToken;

@@ -1,0 +1,93 @@
+//! One thread that moves the log's time itself: history as if it were live, a working day in a minute.
+//!
+//! On a log whose append time is event time nothing happens by itself. The driver brings all partitions to the next
+//! instant at which a timer is due, by a tick there; whoever appends records for an instant advances to it first. So two
+//! runs over the same records give the same bytes.
+
+use crate::config::ProcessorConfig;
+use crate::error::ProcessorError;
+use crate::station::{Station, Work};
+use crate::worker::{Turn, Worker};
+use fieldline_log::Log;
+use fieldline_schemas::events::Tick;
+use fieldline_schemas::{Timestamp, Topic};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A poll that brings nothing this often in a row means that there is nothing.
+const IDLE_TURNS: usize = 3;
+
+/// The processors of all partitions, in the caller's thread.
+pub struct Driver {
+    worker: Worker,
+}
+
+impl Driver {
+    /// Takes over every partition and reads what is there.
+    pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
+        let mut driver = Self { worker: Worker::new(config, log)? };
+        driver.drain()?;
+        Ok(driver)
+    }
+
+    /// Processes what was appended, and what follows from it; the number of records. Results are durable afterwards.
+    pub fn drain(&mut self) -> Result<usize, ProcessorError> {
+        let (mut records, mut idle) = (0, 0);
+        while idle < IDLE_TURNS {
+            match self.worker.turn(Duration::ZERO)? {
+                Turn::Records(count) => {
+                    records += count;
+                    idle = 0;
+                }
+                Turn::Ownership => idle = 0,
+                Turn::Idle => idle += 1,
+            }
+        }
+        self.worker.flush()?;
+        Ok(records)
+    }
+
+    /// The next instant at which time alone changes something.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.worker.stations.iter().filter_map(next_due).min()
+    }
+
+    /// Advances to the next timer that is due at or before `until`, and processes it. `None`: there is none.
+    pub fn step(&mut self, until: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
+        let Some(due) = self.next_due().filter(|due| *due <= until) else { return Ok(None) };
+        self.tick_where(due, |station| next_due(station) == Some(due))?;
+        Ok(Some(due))
+    }
+
+    /// Lets every timer up to `instant` fire, and brings the clock of every partition there, so that each second before
+    /// it is finished and put out.
+    pub fn advance_to(&mut self, instant: Timestamp) -> Result<(), ProcessorError> {
+        while self.step(instant)?.is_some() {}
+        self.tick_where(instant, |station| station.clock.is_none_or(|clock| clock < instant))
+    }
+
+    /// Commits what is finished.
+    pub fn commit(&mut self) -> Result<(), ProcessorError> {
+        self.worker.flush()?;
+        self.worker.commit()
+    }
+
+    fn tick_where(&mut self, instant: Timestamp, is_due: impl Fn(&Station) -> bool) -> Result<(), ProcessorError> {
+        let due = self.worker.stations.iter().filter(|station| station.topic == Topic::Activity && is_due(station));
+        let due: Vec<_> = due.map(|station| (station.at.clone(), station.clock)).collect();
+        for (at, since) in due {
+            self.worker.tick(&at, Tick { since }, Some(instant))?;
+        }
+        self.worker.flush()?;
+        self.drain()?;
+        Ok(())
+    }
+}
+
+fn next_due(station: &Station) -> Option<Timestamp> {
+    match &station.work {
+        Work::Technicians(partition) => partition.next_due(),
+        Work::Check => None,
+    }
+}

@@ -1,0 +1,57 @@
+use fieldline_log::TopicPartition;
+use fieldline_processors_core::partition::PartitionError;
+
+/// Why the processors stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProcessorError {
+    #[error("{doing} {} partition {}", at.topic, at.partition)]
+    Log { doing: &'static str, at: TopicPartition, source: fieldline_log::Error },
+    #[error("{doing}")]
+    Group { doing: &'static str, source: fieldline_log::Error },
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    #[error("the note beside the committed offset of {} partition {} can not be read", at.topic, at.partition)]
+    Note { at: TopicPartition, source: serde_json::Error },
+    #[error(
+        "{} partition {} was processed with definition {theirs}, this program has {ours}: an older program must not overrule a newer one; \
+         start the newer one, or roll back with a new, higher definition number",
+        at.topic, at.partition
+    )]
+    DefinitionBehind { at: TopicPartition, ours: u16, theirs: u16 },
+    #[error(
+        "{} partition {} was processed with other settings under the same definition number {number}: settings that change results \
+         (definition.*) need a higher number",
+        at.topic, at.partition
+    )]
+    DefinitionDiffers { at: TopicPartition, number: u16 },
+    #[error(
+        "topic {topic} was made again since its offsets were committed: results derived from the former one can not be continued; \
+         start with another topics.prefix and database, or delete the group's offsets and the result tables"
+    )]
+    TopicRecreated { topic: String },
+    #[error(
+        "topic {topic} has {found} partitions, it had {committed} when its offsets were committed: technicians would move without their \
+         records; restore the count, or copy the records into topics with another topics.prefix"
+    )]
+    PartitionsChanged { topic: String, committed: i32, found: i32 },
+    #[error(
+        "{} partition {} no longer holds the committed offset {committed} (it has {begin} to {end}): records were lost before they were \
+         processed; check the retention, and reset the group's offset on purpose if that is accepted",
+        at.topic, at.partition
+    )]
+    CommittedLost { at: TopicPartition, committed: i64, begin: i64, end: i64 },
+    #[error("{topic} is no topic of the processors")]
+    UnknownTopic { topic: String },
+    #[error("starting a worker of the processors")]
+    Thread { source: std::io::Error },
+    #[error("a worker of the processors panicked")]
+    Panicked,
+}
+
+impl ProcessorError {
+    pub(crate) fn log(doing: &'static str, at: &TopicPartition) -> impl FnOnce(fieldline_log::Error) -> Self {
+        let at = at.clone();
+        move |source| Self::Log { doing, at, source }
+    }
+}

@@ -1,0 +1,134 @@
+//! One owned partition: its state, its outputs in flight, its commits.
+
+use crate::config::ProcessorConfig;
+use crate::error::ProcessorError;
+use crate::ledger::Ledger;
+use crate::note::{Note, definition_hash, topic_id_text};
+use crate::progress::PartitionProgress;
+use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
+use fieldline_processors_core::partition::{Partition, Position, Settings};
+use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::{Timestamp, Topic};
+use std::time::Instant;
+
+/// What is done with the records of a topic.
+pub enum Work {
+    /// The fold over technicians.
+    Technicians(Box<Partition>),
+    /// Nothing is derived yet; what can not be understood goes to the dead letters.
+    Check,
+}
+
+/// An owned partition.
+pub struct Station {
+    pub at: TopicPartition,
+    pub topic: Topic,
+    pub work: Work,
+    pub ledger: Ledger,
+    /// Records before this were processed by a predecessor: they rebuild the state and put nothing out.
+    pub live_from: i64,
+    pub clock: Option<Timestamp>,
+    /// When the log's time last moved here, by the wall clock.
+    pub moved_at: Instant,
+    pub progress: PartitionProgress,
+    note: Note,
+}
+
+impl Station {
+    /// Finds out where a partition was left and asks for the records to go on with.
+    pub fn open(config: &ProcessorConfig, log: &dyn Log, consumer: &mut dyn Consumer, at: TopicPartition) -> Result<Self, ProcessorError> {
+        let topic = at.topic.strip_prefix(&config.prefix).and_then(Topic::from_name);
+        let topic = topic.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
+        let description = log.describe_topic(&at.topic).map_err(ProcessorError::log("describing", &at))?;
+        let description = description.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
+        let watermarks = consumer.watermarks(&at).map_err(ProcessorError::log("asking for the watermarks of", &at))?;
+        let committed = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
+        let mut note = Note {
+            definition: config.definition.number,
+            definition_hash: definition_hash(&config.definition),
+            clock_us: 0,
+            topic_id: topic_id_text(&description.topic_id),
+            partitions: description.partitions,
+            released_through: None,
+        };
+        let left_at = match &committed {
+            Some(committed) => {
+                let (begin, end) = (watermarks.begin, watermarks.end);
+                if committed.offset < begin || committed.offset > end {
+                    return Err(ProcessorError::CommittedLost { at, committed: committed.offset, begin, end });
+                }
+                let left = read_note(&at, committed, &note, &description)?;
+                note.released_through = left.released_through;
+                Some(Position { offset: committed.offset, clock: Timestamp(left.clock_us) })
+            }
+            None => None,
+        };
+        let settings = Settings {
+            partition: at.partition,
+            home,
+            partitions: description.partitions,
+            epoch: config.epoch,
+            definition: config.definition,
+            fold: config.fold,
+        };
+        let (work, start) = match (topic, left_at) {
+            (Topic::Activity, Some(left_at)) => {
+                let from = Partition::replay_from(left_at.clock);
+                let start =
+                    consumer.offset_for_time(&at, from).map_err(ProcessorError::log("looking for the start of the live window in", &at))?;
+                let start = start.clamp(watermarks.begin, left_at.offset);
+                (Work::Technicians(Box::new(Partition::rebuild(settings, left_at))), start)
+            }
+            (Topic::Activity, None) => (Work::Technicians(Box::new(Partition::new(settings))), watermarks.begin),
+            (_, left_at) => (Work::Check, left_at.map_or(watermarks.begin, |left_at| left_at.offset)),
+        };
+        consumer.seek(&at, start).map_err(ProcessorError::log("seeking in", &at))?;
+        let live_from = left_at.map_or(start, |left_at| left_at.offset);
+        let progress = PartitionProgress {
+            position: start,
+            end: watermarks.end,
+            committed: committed.map(|committed| committed.offset),
+            rebuild: (start < live_from).then_some((start, live_from)),
+            ..PartitionProgress::default()
+        };
+        Ok(Self { at, topic, work, ledger: Ledger::default(), live_from, clock: None, moved_at: Instant::now(), progress, note })
+    }
+
+    /// What may be committed now that could not before.
+    pub fn take_commit(&mut self) -> Option<Committed> {
+        let Position { offset, clock } = self.ledger.take_frontier()?;
+        // A state that is being rebuilt stands behind what is committed already.
+        if self.progress.committed.is_some_and(|committed| offset <= committed) {
+            return None;
+        }
+        self.progress.committed = Some(offset);
+        self.note.clock_us = clock.0;
+        let metadata = serde_json::to_string(&self.note).unwrap_or_default();
+        Some(Committed { offset, metadata })
+    }
+}
+
+/// Reads what a predecessor noted and refuses to go on where results would be wrong.
+fn read_note(at: &TopicPartition, committed: &Committed, ours: &Note, topic: &TopicDescription) -> Result<Note, ProcessorError> {
+    let left: Note = serde_json::from_str(&committed.metadata).map_err(|source| ProcessorError::Note { at: at.clone(), source })?;
+    if left.topic_id != ours.topic_id {
+        return Err(ProcessorError::TopicRecreated { topic: at.topic.clone() });
+    }
+    if left.partitions != topic.partitions {
+        let (committed, found) = (left.partitions, topic.partitions);
+        return Err(ProcessorError::PartitionsChanged { topic: at.topic.clone(), committed, found });
+    }
+    if left.definition > ours.definition {
+        return Err(ProcessorError::DefinitionBehind { at: at.clone(), ours: ours.definition, theirs: left.definition });
+    }
+    if left.definition == ours.definition && left.definition_hash != ours.definition_hash {
+        return Err(ProcessorError::DefinitionDiffers { at: at.clone(), number: ours.definition });
+    }
+    Ok(left)
+}
+
+/// The partition that a technician's records belong to.
+fn home(technician: TechnicianId, partitions: i32) -> i32 {
+    let mut text = [0; 36];
+    partition_for_key(technician.0.hyphenated().encode_lower(&mut text).as_bytes(), partitions)
+}

@@ -1,0 +1,292 @@
+//! A member of the group: reads its partitions, hands records to their state, puts out what follows.
+
+use crate::config::ProcessorConfig;
+use crate::error::ProcessorError;
+use crate::station::{Station, Work};
+use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Log, Polled, Producer, TopicPartition};
+use fieldline_processors_core::partition::{Effects, Input, Position, Record};
+use fieldline_schemas::events::{DeadLetter, Tick};
+use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The topics that the processors read.
+const SOURCES: [Topic; 3] = [Topic::Activity, Topic::Calls, Topic::Operations];
+
+/// Room that a dead letter's own key and fields take beside the bytes it carries.
+const DEAD_LETTER_ROOM_BYTES: usize = 4 << 10;
+
+/// What one turn brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Records(usize),
+    Ownership,
+    Idle,
+}
+
+/// Appends what the processors put out.
+struct Output {
+    producer: Box<dyn Producer>,
+    codec: Codec,
+    bytes: Vec<u8>,
+    kpis: String,
+    recompute: String,
+    dead_letters: String,
+    event_time: bool,
+}
+
+/// One thread's share of the partitions.
+pub struct Worker {
+    config: ProcessorConfig,
+    log: Arc<dyn Log>,
+    consumer: Box<dyn Consumer>,
+    decoder: Codec,
+    output: Output,
+    pub stations: Vec<Station>,
+    effects: Effects,
+    committed_at: Instant,
+}
+
+impl Worker {
+    pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let sources = SOURCES.map(|topic| topic.full_name(&config.prefix));
+        let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
+        let consumer = log.consumer(&config.group(), &sources);
+        let consumer = consumer.map_err(|source| ProcessorError::Group { doing: "joining the group of the processors", source })?;
+        let producer = log.producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
+        let output = Output {
+            producer,
+            codec: Codec::new(),
+            bytes: Vec::new(),
+            kpis: Topic::Kpis.full_name(&config.prefix),
+            recompute: Topic::Recompute.full_name(&config.prefix),
+            dead_letters: Topic::DeadLetters.full_name(&config.prefix),
+            event_time: config.event_time,
+        };
+        Ok(Self {
+            config,
+            log,
+            consumer,
+            decoder: Codec::new(),
+            output,
+            stations: Vec::new(),
+            effects: Effects::default(),
+            committed_at: Instant::now(),
+        })
+    }
+
+    /// Handles whatever comes next, waiting at most `wait` for it.
+    pub fn turn(&mut self, wait: Duration) -> Result<Turn, ProcessorError> {
+        let polled = self.consumer.poll(wait, self.config.poll_records_max);
+        let polled = polled.map_err(|source| ProcessorError::Group { doing: "polling", source })?;
+        let turn = match polled {
+            Polled::Assigned(partitions) => {
+                for at in partitions {
+                    let station = Station::open(&self.config, self.log.as_ref(), self.consumer.as_mut(), at)?;
+                    tracing::info!(
+                        topic = station.at.topic,
+                        partition = station.at.partition,
+                        from = station.progress.position,
+                        live_from = station.live_from,
+                        "partition taken over"
+                    );
+                    self.config.progress.set(&station.at, station.progress);
+                    self.stations.push(station);
+                }
+                self.stations.sort_by(|a, b| a.at.cmp(&b.at));
+                Turn::Ownership
+            }
+            Polled::Revoked(partitions) => {
+                self.give_up(&partitions)?;
+                Turn::Ownership
+            }
+            Polled::Records(batch) => {
+                self.handle(&batch)?;
+                Turn::Records(batch.len())
+            }
+            Polled::Idle => Turn::Idle,
+        };
+        self.settle()?;
+        if self.committed_at.elapsed() >= self.config.commit_every {
+            self.commit()?;
+        }
+        Ok(turn)
+    }
+
+    fn handle(&mut self, batch: &Batch) -> Result<(), ProcessorError> {
+        let Self { config, output, stations, effects, consumer, decoder, .. } = self;
+        let Some(station) = stations.iter_mut().find(|station| station.at == batch.partition) else { return Ok(()) };
+        for record in batch.iter() {
+            let decoded = decoder.decode(record.value).map_err(|rejection| ("decode", rejection));
+            let checked = decoded.and_then(|any| match validate(station.topic, &any, record.append_time) {
+                Ok(()) => Ok(any),
+                Err(rejection) => Err(("validate", rejection)),
+            });
+            let is_live = record.offset >= station.live_from;
+            let clock = station.clock.map_or(record.append_time, |clock| clock.max(record.append_time));
+            let input = match &checked {
+                Ok(any) => Input::read(any, record.append_time, &config.definition),
+                Err((stage, rejection)) => {
+                    if is_live {
+                        let number = output.dead_letter(station, &record, stage, rejection, clock)?;
+                        station.ledger.appended(record.offset, number);
+                        station.progress.dead_letters += 1;
+                    }
+                    Input::Nothing
+                }
+            };
+            if let Work::Technicians(partition) = &mut station.work {
+                partition.apply(&Record { offset: record.offset, append_time: record.append_time, input }, effects)?;
+                if !effects.is_empty() {
+                    station.progress.kpis += effects.kpis.len() as u64;
+                    station.progress.recompute_requests += effects.recompute.len() as u64;
+                    let number = output.put(effects, &station.at, &record, clock)?;
+                    station.ledger.appended(record.offset, number);
+                }
+            }
+            if station.clock.is_none_or(|before| clock > before) {
+                station.clock = Some(clock);
+                station.moved_at = Instant::now();
+            }
+            station.progress.position = record.offset + 1;
+        }
+        station.progress.clock = station.clock;
+        station.progress.rebuild = station.progress.rebuild.filter(|(_, to)| station.progress.position < *to);
+        match &station.work {
+            Work::Technicians(partition) => {
+                if let Some(finished) = partition.finished() {
+                    station.ledger.finished(finished);
+                }
+                station.progress.technicians = partition.technicians();
+                station.progress.counters = partition.counters();
+            }
+            Work::Check => {
+                if let Some(clock) = station.clock {
+                    station.ledger.finished(Position { offset: station.progress.position, clock });
+                }
+            }
+        }
+        let watermarks = consumer.watermarks(&station.at).map_err(ProcessorError::log("asking for the watermarks of", &station.at))?;
+        station.progress.end = watermarks.end;
+        config.progress.set(&station.at, station.progress);
+        Ok(())
+    }
+
+    /// Hands over what is taken, and notes what is acknowledged.
+    fn settle(&mut self) -> Result<(), ProcessorError> {
+        let acknowledged = self.output.producer.acknowledged();
+        let acknowledged = acknowledged.map_err(|source| ProcessorError::Group { doing: "appending results", source })?;
+        self.stations.iter_mut().for_each(|station| station.ledger.acknowledged(acknowledged));
+        Ok(())
+    }
+
+    /// Waits until everything put out is acknowledged.
+    pub fn flush(&mut self) -> Result<(), ProcessorError> {
+        let flushed = self.output.producer.flush(self.config.flush_wait);
+        flushed.map_err(|source| ProcessorError::Group { doing: "waiting for the acknowledgement of results", source })?;
+        self.settle()
+    }
+
+    /// Commits what may be committed.
+    pub fn commit(&mut self) -> Result<(), ProcessorError> {
+        self.committed_at = Instant::now();
+        let mut positions = Vec::new();
+        for station in &mut self.stations {
+            if let Some(committed) = station.take_commit() {
+                positions.push((station.at.clone(), committed));
+                self.config.progress.set(&station.at, station.progress);
+            }
+        }
+        if positions.is_empty() {
+            return Ok(());
+        }
+        self.consumer.commit(&positions).map_err(|source| ProcessorError::Group { doing: "committing offsets of the processors", source })
+    }
+
+    fn give_up(&mut self, partitions: &[TopicPartition]) -> Result<(), ProcessorError> {
+        self.flush()?;
+        self.commit()?;
+        self.stations.retain(|station| !partitions.contains(&station.at));
+        partitions.iter().for_each(|at| self.config.progress.remove(at));
+        Ok(())
+    }
+
+    /// Appends a tick to a partition.
+    pub fn tick(&mut self, at: &TopicPartition, tick: Tick, append_time: Option<Timestamp>) -> Result<AppendNumber, ProcessorError> {
+        let output = &mut self.output;
+        output.bytes.clear();
+        output.codec.encode(&AnyRecord::Tick(tick), &mut output.bytes);
+        let append = Append { destination: Destination::Partition(at.partition), key: b"", value: &output.bytes, append_time };
+        output.producer.append(&at.topic, append).map_err(ProcessorError::log("appending a tick to", at))
+    }
+}
+
+impl Output {
+    /// Appends everything that a record caused; the number of the last append.
+    fn put(
+        &mut self,
+        effects: &mut Effects,
+        at: &TopicPartition,
+        source: &fieldline_log::Record<'_>,
+        clock: Timestamp,
+    ) -> Result<AppendNumber, ProcessorError> {
+        let mut number = 0;
+        for kpi in effects.kpis.drain(..) {
+            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), clock)?;
+        }
+        for request in effects.recompute.drain(..) {
+            number = self.append(Topic::Recompute, &AnyRecord::RecomputeRequest(request), clock)?;
+        }
+        for misplaced in effects.misplaced.drain(..) {
+            let append_time = self.event_time.then_some(source.append_time);
+            let destination = Destination::Partition(misplaced.partition);
+            let append = Append { destination, key: source.key, value: source.value, append_time };
+            number = self.producer.append(&at.topic, append).map_err(ProcessorError::log("moving a record that lay in", at))?;
+        }
+        Ok(number)
+    }
+
+    fn dead_letter(
+        &mut self,
+        station: &Station,
+        record: &fieldline_log::Record<'_>,
+        stage: &str,
+        rejection: &Rejection,
+        clock: Timestamp,
+    ) -> Result<AppendNumber, ProcessorError> {
+        let room = fieldline_log::limits::RECORD_BYTES_MAX - DEAD_LETTER_ROOM_BYTES - record.key.len();
+        let kept = record.value.len().min(room);
+        let mut detail = Cow::Borrowed(rejection.detail.as_str());
+        if kept < record.value.len() {
+            detail = Cow::Owned(format!("{detail}; the payload of {} bytes is cut to {kept}", record.value.len()));
+        }
+        let letter = AnyRecord::DeadLetter(DeadLetter {
+            topic: Cow::Borrowed(station.topic.name()),
+            partition: station.at.partition,
+            offset: record.offset,
+            received_at: record.append_time,
+            reason: rejection.reason,
+            detail,
+            stage: Cow::Borrowed(stage),
+            key: Cow::Borrowed(record.key),
+            payload: Cow::Borrowed(&record.value[..kept]),
+        });
+        self.append(Topic::DeadLetters, &letter, clock)
+    }
+
+    fn append(&mut self, topic: Topic, record: &AnyRecord<'_>, clock: Timestamp) -> Result<AppendNumber, ProcessorError> {
+        self.bytes.clear();
+        self.codec.encode(record, &mut self.bytes);
+        let key = key_of(record);
+        let append_time = self.event_time.then_some(clock);
+        let append = Append { destination: Destination::ByKey, key: &key, value: &self.bytes, append_time };
+        let name = match topic {
+            Topic::Kpis => &self.kpis,
+            Topic::Recompute => &self.recompute,
+            _ => &self.dead_letters,
+        };
+        let appended = self.producer.append(name, append);
+        appended.map_err(|source| ProcessorError::Group { doing: "appending a result", source })
+    }
+}
