@@ -9,7 +9,6 @@ mod generate;
 mod golden;
 mod messy;
 mod order;
-mod probe;
 mod rows;
 mod scenario;
 mod shrink;

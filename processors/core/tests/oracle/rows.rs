@@ -196,7 +196,8 @@ fn shift_row(
     if shift.ended.is_none() && (shift.superseded || clock.0 >= missing_end_due(shift, facts, definition)) {
         row_anomalies.insert(A02);
     }
-    let long_stretch = stretches.iter().any(|s| is_implausible(s, Kind::Travel, true, &walked.stretches));
+    let of_the_shift = |s: &Stretch| cut(s.certain, whole).is_some();
+    let long_stretch = stretches.iter().any(|s| of_the_shift(s) && is_implausible(s, Kind::Travel, true, &walked.stretches));
     if long_stretch || durations.shift.lo_us > 16 * HOUR_US {
         row_anomalies.insert(A28);
     }
