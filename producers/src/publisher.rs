@@ -1,0 +1,229 @@
+//! The typed publisher: records in, log out, refused before the log what a reader would refuse behind it.
+//!
+//! Usable alone: it needs a [`Log`] and nothing else of the pipeline. One publisher belongs to one thread.
+
+use crate::route::{PLAN_RELEASED_BEFORE_US, destination, lane_of, plan_start, topic_of};
+use fieldline_log::{Append, AppendNumber, Log, Producer, TopicSpec};
+use fieldline_schemas::events::{Common, CommunicationCall, DeadLetterReason, OperationalEvent, TechnicianActivity};
+use fieldline_schemas::ids::EventId;
+use fieldline_schemas::limits::PAYLOAD_BYTES_MAX;
+use fieldline_schemas::topics::PREFIX_DEFAULT;
+use fieldline_schemas::{AnyRecord, Codec, Missing, Rejection, Timestamp, Topic, from_json, key_in, validate};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+/// The topics that producers write to.
+pub const TOPICS: [Topic; 7] =
+    [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Contacts, Topic::Emergency, Topic::AlertEvents, Topic::DeadLetters];
+
+/// How a publisher publishes.
+#[derive(Clone, Debug)]
+pub struct PublisherConfig {
+    /// Stands before every topic's name.
+    pub prefix: String,
+    /// Partitions of topics that do not exist yet; `None`: as their cards say.
+    pub partitions: Option<i32>,
+    /// Whether topics that are absent are made, or are an error.
+    pub makes_topics: bool,
+    /// What time it is; `None`: this machine's clock.
+    pub now: Option<fn() -> Timestamp>,
+}
+
+impl Default for PublisherConfig {
+    fn default() -> Self {
+        Self { prefix: PREFIX_DEFAULT.to_owned(), partitions: None, makes_topics: true, now: None }
+    }
+}
+
+/// Why a record was not published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// Nobody could understand it; nothing was written.
+    #[error("the record is refused before the log: {0}")]
+    Refused(#[from] Rejection),
+    /// A plan too early for the technician's log; nothing was written.
+    #[error(
+        "the plan starts at {starts_at}, more than 24 h after {now}: plans that start later than that are not taken yet, send it again 24 h before its start"
+    )]
+    LaterPlan { starts_at: Timestamp, now: Timestamp },
+    /// The log does not take it.
+    #[error("appending to topic {topic}")]
+    Append { topic: String, source: fieldline_log::Error },
+    #[error("waiting until what was appended is durable")]
+    Acknowledge { source: fieldline_log::Error },
+    #[error("preparing topic {topic}")]
+    Topic { topic: String, source: fieldline_log::Error },
+}
+
+/// Where a record went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub topic: Topic,
+    /// Durable when [`Publisher::acknowledged`] has reached it.
+    pub number: AppendNumber,
+}
+
+/// Appends records of the contract to a log.
+pub struct Publisher {
+    producer: Box<dyn Producer>,
+    codec: Codec,
+    /// Full name and partition count of each topic, by its number.
+    topics: Vec<(String, i32)>,
+    now: fn() -> Timestamp,
+    payload: Vec<u8>,
+}
+
+impl Publisher {
+    /// Connects to the log and sees to it that the topics of producers exist.
+    pub fn new(log: Arc<dyn Log>, config: PublisherConfig) -> Result<Self, PublishError> {
+        let mut topics: Vec<(String, i32)> = Topic::ALL.iter().map(|t| (t.full_name(&config.prefix), t.card().partitions as i32)).collect();
+        for topic in TOPICS {
+            let card = topic.card();
+            let (name, partitions) = &mut topics[topic as usize];
+            let found = log.describe_topic(name).map_err(|source| PublishError::Topic { topic: name.clone(), source })?;
+            *partitions = match found {
+                Some(description) => description.partitions,
+                None if config.makes_topics => {
+                    let retention = card.retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
+                    let spec = TopicSpec { name: name.clone(), partitions: config.partitions.unwrap_or(*partitions), retention };
+                    log.ensure_topic(&spec).map_err(|source| PublishError::Topic { topic: name.clone(), source })?.partitions
+                }
+                None => {
+                    let source = fieldline_log::Error::UnknownTopic(name.clone());
+                    return Err(PublishError::Topic { topic: name.clone(), source });
+                }
+            };
+        }
+        let producer = log.producer().map_err(|source| PublishError::Topic { topic: config.prefix.clone(), source })?;
+        Ok(Self { producer, codec: Codec::new(), topics, now: config.now.unwrap_or(machine_time), payload: Vec::with_capacity(1024) })
+    }
+
+    /// What time it is for this publisher.
+    pub fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    /// The head of a new event of the typed kind: a UUIDv7, now, both named in `assigned`.
+    pub fn new_common(&self) -> Common<'static> {
+        Common {
+            id: EventId(Uuid::now_v7()),
+            revision: 0,
+            voided: false,
+            created_at: self.now(),
+            utc_offset_minutes: None,
+            recorded_at: None,
+            device_id: None,
+            device_sequence: None,
+            source: None,
+            imported: false,
+            assigned: vec![Cow::Borrowed("id"), Cow::Borrowed("created_at")],
+            metadata: None,
+        }
+    }
+
+    /// Publishes a record of a sender. Blocks, within the log's bounds, while too much is in flight.
+    pub fn publish(&mut self, record: &AnyRecord<'_>) -> Result<Receipt, PublishError> {
+        let now = self.now();
+        self.publish_record(record, now, None)
+    }
+
+    /// The same on a log where event time stands for append time: `at` is the append time, and now.
+    pub fn publish_at(&mut self, record: &AnyRecord<'_>, at: Timestamp) -> Result<Receipt, PublishError> {
+        self.publish_record(record, at, Some(at))
+    }
+
+    pub fn publish_activity(&mut self, activity: TechnicianActivity<'_>) -> Result<Receipt, PublishError> {
+        self.publish(&activity.into())
+    }
+
+    pub fn publish_call(&mut self, call: CommunicationCall<'_>) -> Result<Receipt, PublishError> {
+        self.publish(&call.into())
+    }
+
+    pub fn publish_operational_event(&mut self, event: OperationalEvent<'_>) -> Result<Receipt, PublishError> {
+        self.publish(&event.into())
+    }
+
+    /// Publishes one JSON object. An absent `id` becomes a UUIDv7, an absent `created_at` now; both are then named in
+    /// `assigned`. A retry of such an object is a new event.
+    pub fn publish_json(&mut self, text: &str) -> Result<(Receipt, AnyRecord<'static>), PublishError> {
+        let now = self.now();
+        let record = from_json(text, Missing::Fill { now, id: &mut Uuid::now_v7 })?;
+        let receipt = self.publish_record(&record, now, None)?;
+        Ok((receipt, record))
+    }
+
+    /// The highest number such that it and all before it are durable; does not wait.
+    pub fn acknowledged(&mut self) -> Result<AppendNumber, PublishError> {
+        self.producer.acknowledged().map_err(|source| PublishError::Acknowledge { source })
+    }
+
+    /// Waits until everything published is durable, at most `deadline`.
+    pub fn flush(&mut self, deadline: Duration) -> Result<(), PublishError> {
+        self.producer.flush(deadline).map_err(|source| PublishError::Acknowledge { source })
+    }
+
+    fn publish_record(&mut self, record: &AnyRecord<'_>, now: Timestamp, append_time: Option<Timestamp>) -> Result<Receipt, PublishError> {
+        let topic = topic_of(record)?;
+        if let Some(starts_at) = plan_start(record)
+            && starts_at.since(now) > PLAN_RELEASED_BEFORE_US
+        {
+            return Err(PublishError::LaterPlan { starts_at, now });
+        }
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.clear();
+        let outcome = checked(&self.codec, topic, record, now, &mut payload).map_err(PublishError::from).and_then(|()| {
+            let number = self.append(topic, &key_in(topic, record), &payload, append_time)?;
+            // The technician's log first: a page without the fact would be worse than a fact that pages a moment later.
+            if let Some(lane) = lane_of(record) {
+                self.append(lane, &key_in(lane, record), &payload, append_time)?;
+            }
+            Ok(Receipt { topic, number })
+        });
+        self.payload = payload;
+        outcome
+    }
+
+    /// Appends what was encoded and checked before.
+    pub(crate) fn append(
+        &mut self,
+        topic: Topic,
+        key: &[u8],
+        payload: &[u8],
+        append_time: Option<Timestamp>,
+    ) -> Result<AppendNumber, PublishError> {
+        let (name, partitions) = &self.topics[topic as usize];
+        let append = Append { destination: destination(topic, key, *partitions), key, value: payload, append_time };
+        self.producer.append(name, append).map_err(|source| PublishError::Append { topic: name.clone(), source })
+    }
+}
+
+/// Encodes a record and makes sure that every reader will take it: what was encoded is decoded again, because the limits
+/// of text and numbers are the decoder's, and costs less than a dead letter does.
+pub(crate) fn checked(
+    codec: &Codec,
+    topic: Topic,
+    record: &AnyRecord<'_>,
+    received_at: Timestamp,
+    payload: &mut Vec<u8>,
+) -> Result<(), Rejection> {
+    validate(topic, record, received_at)?;
+    let start = payload.len();
+    codec.encode(record, payload);
+    let bytes = payload.len() - start;
+    if bytes > PAYLOAD_BYTES_MAX && topic != Topic::DeadLetters {
+        let detail = format!("{}: {bytes} bytes, at most {PAYLOAD_BYTES_MAX} are taken", record.kind().name());
+        return Err(Rejection::new(DeadLetterReason::TooLarge, detail));
+    }
+    codec.decode(&payload[start..]).map(|_| ())
+}
+
+pub(crate) fn machine_time() -> Timestamp {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+        Err(before) => Timestamp(-i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX)),
+    }
+}

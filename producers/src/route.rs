@@ -1,0 +1,75 @@
+//! Where a record of a sender goes: its topic, and by what it is partitioned there.
+
+use fieldline_log::{Destination, partition_for_key};
+use fieldline_schemas::events::{ActivityType, DeadLetterReason};
+use fieldline_schemas::{AnyRecord, Rejection, Timestamp, Topic};
+use fieldline_schemas::time::DAY_US;
+
+/// How long before its start a plan goes into its technician's log. Plans that start later wait in `plans`.
+pub const PLAN_RELEASED_BEFORE_US: i64 = DAY_US;
+
+/// The topic of a record that a producer may send; a rejection for what only the pipeline itself writes.
+pub fn topic_of(record: &AnyRecord<'_>) -> Result<Topic, Rejection> {
+    match record {
+        AnyRecord::TechnicianActivity(_)
+        | AnyRecord::ShiftPlan(_)
+        | AnyRecord::VisitPlan(_)
+        | AnyRecord::DeviceHeartbeat(_)
+        | AnyRecord::Signal(_)
+        | AnyRecord::Clearance(_) => Ok(Topic::Activity),
+        AnyRecord::CommunicationCall(_) => Ok(Topic::Calls),
+        AnyRecord::OperationalEvent(_) => Ok(Topic::Operations),
+        AnyRecord::Contact(_) => Ok(Topic::Contacts),
+        AnyRecord::AlertAction(_) => Ok(Topic::AlertEvents),
+        AnyRecord::DeadLetter(_) => Ok(Topic::DeadLetters),
+        AnyRecord::Tick(_) | AnyRecord::RecomputeRequest(_) | AnyRecord::Kpi(_) => {
+            let detail = format!("{} is written by the pipeline only", record.kind().name());
+            Err(Rejection::new(DeadLetterReason::WrongKind, detail))
+        }
+    }
+}
+
+/// The second topic of a record: an emergency_stop that is no import has a copy in the priority lane.
+pub fn lane_of(record: &AnyRecord<'_>) -> Option<Topic> {
+    match record {
+        AnyRecord::TechnicianActivity(r) if r.activity_type == ActivityType::EmergencyStop && !r.common.imported => Some(Topic::Emergency),
+        _ => None,
+    }
+}
+
+/// When the thing that a plan plans begins; `None` for what is no plan.
+pub fn plan_start(record: &AnyRecord<'_>) -> Option<Timestamp> {
+    match record {
+        AnyRecord::ShiftPlan(r) => Some(r.planned_start),
+        AnyRecord::VisitPlan(r) => Some(r.window_start),
+        _ => None,
+    }
+}
+
+/// An alert's records share the partition of its subject, the text between the first and the last colon of its id;
+/// everything else is partitioned by its key.
+pub(crate) fn destination(topic: Topic, key: &[u8], partitions: i32) -> Destination {
+    if topic != Topic::AlertEvents {
+        return Destination::ByKey;
+    }
+    let first = key.iter().position(|&b| b == b':');
+    let last = key.iter().rposition(|&b| b == b':');
+    match (first, last) {
+        (Some(first), Some(last)) if first < last => Destination::Partition(partition_for_key(&key[first + 1..last], partitions)),
+        _ => Destination::ByKey,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_go_by_their_subject() {
+        let at = |key: &str| destination(Topic::AlertEvents, key.as_bytes(), 8);
+        assert_eq!(at("S5:abc:1"), Destination::Partition(partition_for_key(b"abc", 8)));
+        assert_eq!(at("S1:unknown:3-17"), Destination::Partition(partition_for_key(b"unknown", 8)));
+        assert_eq!(at("nothing"), Destination::ByKey);
+        assert_eq!(destination(Topic::Calls, b"a:b:c", 8), Destination::ByKey);
+    }
+}
