@@ -52,12 +52,11 @@ WITH
     ),
     standing AS
     (
-        SELECT h.*, v.at_version AS at_version, v.at_published AS at_published
-        FROM revisions AS v
-        INNER JOIN (SELECT * FROM episode_results_history FINAL) AS h
-            ON h.technician_contact_id = v.technician_contact_id AND h.visit_id = v.visit_id
-        WHERE h.version <= v.at_version
-        ORDER BY technician_contact_id, visit_id, at_version, first_event_id, h.version DESC
+        SELECT *
+        FROM (SELECT * EXCEPT (published_at) FROM episode_results_history FINAL) AS h
+        INNER JOIN revisions AS v USING (technician_contact_id, visit_id)
+        WHERE version <= at_version
+        ORDER BY technician_contact_id, visit_id, at_version, first_event_id, version DESC
         LIMIT 1 BY technician_contact_id, visit_id, at_version, first_event_id
     )
 SELECT
@@ -143,4 +142,6 @@ FROM
     FROM standing AS r
     GROUP BY technician_contact_id, visit_id, at_version
 )
+-- A visit that never stood has no history: its loose events alone make no visit.
+QUALIFY max(stands) OVER (PARTITION BY technician_contact_id, visit_id ORDER BY version_ ROWS UNBOUNDED PRECEDING)
 COMMENT 'Every published revision of every visit: at each version its episodes as they stood then, added up; withdrawals included'

@@ -1,2 +1,18 @@
+//! Sinks: the log's records and results into ClickHouse, and ClickHouse itself where none is configured.
+//!
+//! * `raw_sink`, `results_sink`: what goes into which table; `sink`: how both work.
+//! * `writer`: one insert until it is acknowledged or must stop; `clickhouse`: the only file that names the client.
+//! * `migrate`: brings a database to what this release expects, from `migrations/`.
+//! * `engine`: the embedded ClickHouse.
 
+pub mod clickhouse;
 pub mod engine;
+pub mod migrate;
+pub mod raw_sink;
+pub mod results_sink;
+pub mod sink;
+pub mod writer;
+
+pub use clickhouse::{Answer, ClickHouseTarget, Connection, Database, Deadlines};
+pub use migrate::{Engines, MigrateError, migrate};
+pub use sink::{BatchLimits, SinkConfig, SinkControl, SinkError};

@@ -1,0 +1,77 @@
+//! The results sink: `kpis` into the result tables and their histories, `dead_letters` into theirs.
+
+use crate::clickhouse::ClickHouseTarget;
+use crate::raw_sink::block;
+use crate::sink::{Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
+use crate::writer::Block;
+use fieldline_log::Log;
+use fieldline_schemas::events::DeadLetterReason;
+use fieldline_schemas::Rejection;
+use fieldline_schemas::results::{Identity, Kpi};
+use fieldline_schemas::topics::Topic;
+use fieldline_schemas::wire::{AnyRecord, Codec};
+use fieldline_sinks_rows::{DeadLetterRows, EpisodeRows, Position, ShiftRows};
+use std::sync::Arc;
+
+/// Group name without prefix.
+pub const GROUP: &str = "results-sink";
+
+/// Runs the sink on the calling thread until `control` asks it to stop.
+pub fn run(config: &SinkConfig, log: Arc<dyn Log>, clickhouse: &ClickHouseTarget, control: Arc<SinkControl>) -> Result<(), SinkError> {
+    let topics = [Topic::Kpis, Topic::DeadLetters];
+    Sink::start(GROUP, &topics, config, log, clickhouse, control, ResultsEncoder::default())?.run()
+}
+
+#[derive(Default)]
+struct ResultsEncoder {
+    codec: Codec,
+    shifts: ShiftRows,
+    episodes: EpisodeRows,
+    dead_letters: DeadLetterRows,
+}
+
+impl Encoder for ResultsEncoder {
+    fn take(&mut self, topic: Topic, position: Position, value: &[u8]) -> Taken {
+        let published_at = position.received_at;
+        match self.codec.decode(value) {
+            Ok(AnyRecord::Kpi(record)) => match &record.kpi {
+                Kpi::Shift(shift) => self.shifts.push(&record.stamp, published_at, shift),
+                Kpi::Episode(episode) => self.episodes.push(&record.stamp, published_at, episode),
+                Kpi::Tombstone(Identity::Shift { technician_contact_id, shift_id }) => {
+                    self.shifts.push_tombstone(&record.stamp, published_at, *technician_contact_id, *shift_id);
+                }
+                Kpi::Tombstone(Identity::Episode { technician_contact_id, visit_id, first_event_id }) => {
+                    self.episodes.push_tombstone(&record.stamp, published_at, *technician_contact_id, *visit_id, *first_event_id);
+                }
+            },
+            Ok(AnyRecord::DeadLetter(letter)) => self.dead_letters.push(position, &letter),
+            Ok(AnyRecord::Tick(_)) => {}
+            Ok(other) => {
+                let detail = format!("{} has no business in {}", other.kind().name(), topic.name());
+                return Taken::Poison { rejection: Rejection::new(DeadLetterReason::WrongKind, detail), stage: "validate" };
+            }
+            Err(rejection) => return Taken::Poison { rejection, stage: "decode" },
+        }
+        Taken::Stored
+    }
+
+    fn rows(&self) -> usize {
+        self.shifts.len() + self.episodes.len() + self.dead_letters.len()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.shifts.size_bytes() + self.episodes.size_bytes() + self.dead_letters.size_bytes()
+    }
+
+    fn blocks(&mut self) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        // A table and its history have the same columns, so one block serves both.
+        block("shift_results", &mut self.shifts, &mut blocks);
+        block("episode_results", &mut self.episodes, &mut blocks);
+        let history = |table| if table == "shift_results" { "shift_results_history" } else { "episode_results_history" };
+        let histories: Vec<_> = blocks.iter().map(|block| Block { table: history(block.table), ..block.clone() }).collect();
+        blocks.extend(histories);
+        block("dead_letters_log", &mut self.dead_letters, &mut blocks);
+        blocks
+    }
+}
