@@ -5,6 +5,7 @@
 
 mod batch;
 mod broker;
+pub mod conformance;
 pub mod embedded;
 mod error;
 mod frame;
