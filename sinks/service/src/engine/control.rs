@@ -30,6 +30,7 @@ pub(super) struct StartMessage {
     pub password: String,
     pub memory_bytes_max: u64,
     pub requests_max: usize,
+    pub folder_wait_ms: u64,
 }
 
 /// The child's answer.

@@ -36,7 +36,9 @@ impl Endpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(EngineError::file("reading", path)(error)),
         };
-        serde_json::from_slice(&text).map(Some).map_err(|error| EngineError::file("reading", path)(io::Error::new(io::ErrorKind::InvalidData, error)))
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| EngineError::file("reading", path)(io::Error::new(io::ErrorKind::InvalidData, error)))
     }
 
     /// Writes the file whole or not at all.

@@ -85,7 +85,11 @@ impl Exception {
     /// ClickHouse's number for the failure; 1001 (STD_EXCEPTION) where the text carries none.
     pub fn code(&self) -> u32 {
         const STD_EXCEPTION: u32 = 1001;
-        self.0.split_once("Code: ").and_then(|(_, rest)| rest.split('.').next()).and_then(|code| code.trim().parse().ok()).unwrap_or(STD_EXCEPTION)
+        self.0
+            .split_once("Code: ")
+            .and_then(|(_, rest)| rest.split('.').next())
+            .and_then(|code| code.trim().parse().ok())
+            .unwrap_or(STD_EXCEPTION)
     }
 }
 

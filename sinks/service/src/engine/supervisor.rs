@@ -59,15 +59,19 @@ pub struct EngineConfig {
     pub memory_bytes_max: u64,
     /// Requests that run at once; further ones wait.
     pub requests_max: usize,
+    /// How long an engine process that still holds the folder is waited for.
+    pub folder_wait: Duration,
 }
 
 impl EngineConfig {
     /// Requests at once where nothing else is said.
     pub const REQUESTS_MAX: usize = 16;
+    /// An old process ends within its stop budget after its parent is gone.
+    pub const FOLDER_WAIT: Duration = Duration::from_secs(20);
 
     /// The defaults for a library, a folder and a command.
     pub fn new(library: PathBuf, data_dir: PathBuf, command: EngineCommand) -> Self {
-        Self { library, data_dir, command, memory_bytes_max: 0, requests_max: Self::REQUESTS_MAX }
+        Self { library, data_dir, command, memory_bytes_max: 0, requests_max: Self::REQUESTS_MAX, folder_wait: Self::FOLDER_WAIT }
     }
 }
 
@@ -199,10 +203,8 @@ impl Shared {
                 tracing::warn!(status, pause_ms = pause.as_millis() as u64, "the engine's process ended; starting it again");
             }
             let state = self.state();
-            let (state, _) = self
-                .stopping
-                .wait_timeout_while(state, pause, |state| !state.stopping)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (state, _) =
+                self.stopping.wait_timeout_while(state, pause, |state| !state.stopping).unwrap_or_else(PoisonError::into_inner);
             if state.stopping {
                 return;
             }
@@ -221,7 +223,9 @@ impl Shared {
                     drop(state);
                     present = Some(started);
                 }
-                Err(error) => tracing::error!(%error, pause_ms = pause.as_millis() as u64, "the engine's process would not start; trying again"),
+                Err(error) => {
+                    tracing::error!(%error, pause_ms = pause.as_millis() as u64, "the engine's process would not start; trying again")
+                }
             }
         }
     }
@@ -271,6 +275,7 @@ impl Started {
             password: endpoint.password.clone(),
             memory_bytes_max: config.memory_bytes_max,
             requests_max: config.requests_max,
+            folder_wait_ms: u64::try_from(config.folder_wait.as_millis()).unwrap_or(u64::MAX),
         };
         let exchange = || {
             self.control.set_read_timeout(Some(READY_TIMEOUT))?;

@@ -62,7 +62,8 @@ pub(super) fn npm(program: &Path, platform: &Platform, folder: &Path, progress: 
         .arg("--cache")
         .arg(folder.join("cache"));
     let output = run(command, folder, platform.archive_bytes, progress)?;
-    let packed: Vec<Packed> = serde_json::from_slice(&output).map_err(|error| InstallError::Fetch(format!("npm's answer was not understood: {error}")))?;
+    let packed: Vec<Packed> =
+        serde_json::from_slice(&output).map_err(|error| InstallError::Fetch(format!("npm's answer was not understood: {error}")))?;
     let [packed] = packed.as_slice() else { return Err(InstallError::Fetch("npm's answer names no package".into())) };
     // Only a plain file of the folder: the name comes from outside.
     let name = Path::new(&packed.filename).file_name().unwrap_or(OsStr::new(""));
@@ -70,7 +71,12 @@ pub(super) fn npm(program: &Path, platform: &Platform, folder: &Path, progress: 
 }
 
 /// Downloads the asset of the public release.
-pub(super) fn release(program: &Path, platform: &Platform, folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Archive, InstallError> {
+pub(super) fn release(
+    program: &Path,
+    platform: &Platform,
+    folder: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Archive, InstallError> {
     if platform.library_sha256.is_none() {
         return Err(InstallError::Fetch("no checksum is known for this platform's library, so it is not taken from there".into()));
     }

@@ -104,7 +104,8 @@ fn given_path(path: &Path) -> Result<PathBuf, InstallError> {
 /// Folder that holds the installed library: `fieldline/engine/VERSION` in the user's cache folder.
 pub fn cache_dir() -> Result<PathBuf, InstallError> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache"))).ok_or(InstallError::NoCacheFolder)?;
+    let cache =
+        absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache"))).ok_or(InstallError::NoCacheFolder)?;
     Ok(cache.join("fieldline").join("engine").join(LIBRARY_VERSION))
 }
 

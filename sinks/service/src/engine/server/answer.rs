@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_core::Stream;
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
@@ -24,12 +24,20 @@ const TAG_LENGTH: usize = 16;
 /// A piece of an answer, from the request's thread.
 pub(super) enum Part {
     /// The first part of an answer that streams.
-    Begin { format: String },
+    Begin {
+        format: String,
+    },
     Bytes(Bytes),
     /// The only part of an answer that is known whole.
-    Whole { format: String, summary: String, bytes: Bytes },
-    /// The last part.
+    Whole {
+        format: String,
+        summary: String,
+        bytes: Bytes,
+    },
+    /// The last part; in a stream one before the last.
     Failed(Exception),
+    /// Ends a stream without the end of its body, so that a client that misses the exception's text fails all the same.
+    Cut,
 }
 
 /// Status for an exception, as a server maps its codes.
@@ -37,16 +45,16 @@ pub(super) fn status(code: u32) -> StatusCode {
     match code {
         159 | 160 => StatusCode::REQUEST_TIMEOUT,
         194 => StatusCode::UNAUTHORIZED,
-        192 | 193 | 291 | 492 | 497 | 511 | 516 => StatusCode::FORBIDDEN,
+        164 | 192 | 193 | 291 | 392 | 492 | 497 | 511 | 516 => StatusCode::FORBIDDEN,
         // Tables, columns, functions, types, formats, settings, databases, engines that are not there.
-        16 | 46 | 47 | 50 | 56 | 60 | 73 | 81 | 115 | 336 | 392 => StatusCode::NOT_FOUND,
+        16 | 46 | 47 | 50 | 56 | 60 | 73 | 81 | 115 | 336 => StatusCode::NOT_FOUND,
         // What cannot be parsed or does not fit.
-        6 | 26 | 27 | 32 | 36 | 38 | 40 | 41 | 42 | 43 | 44 | 53 | 62 | 69 | 70 | 72 | 117 | 130 | 131 | 164 | 271 | 386 | 456 | 457 | 467 => {
+        6 | 26 | 27 | 32 | 36 | 38 | 40 | 41 | 42 | 43 | 44 | 53 | 62 | 69 | 70 | 72 | 117 | 130 | 131 | 271 | 386 | 456 | 457 | 467 => {
             StatusCode::BAD_REQUEST
         }
         48 => StatusCode::NOT_IMPLEMENTED,
         202 | 209 => StatusCode::SERVICE_UNAVAILABLE,
-        223 => StatusCode::PAYLOAD_TOO_LARGE,
+        229 => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -80,7 +88,9 @@ fn content_type(format: &str) -> &'static str {
     let format = format.to_ascii_lowercase();
     match format.as_str() {
         "jsoneachrow" | "jsonlines" | "ndjson" => "application/x-ndjson; charset=UTF-8",
-        "rowbinary" | "rowbinarywithnames" | "rowbinarywithnamesandtypes" | "native" | "parquet" | "arrow" | "arrowstream" => "application/octet-stream",
+        "rowbinary" | "rowbinarywithnames" | "rowbinarywithnamesandtypes" | "native" | "parquet" | "arrow" | "arrowstream" => {
+            "application/octet-stream"
+        }
         _ if format.starts_with("json") => "application/json; charset=UTF-8",
         _ if format.starts_with("csv") => "text/csv; charset=UTF-8",
         _ if format.starts_with("tabseparated") || format.starts_with("tsv") => "text/tab-separated-values; charset=UTF-8",
@@ -106,7 +116,7 @@ pub(super) async fn from_parts(mut parts: mpsc::Receiver<Part>, query_id: &str) 
             response
         }
         Some(Part::Failed(exception)) => error(&exception),
-        Some(Part::Bytes(_)) | None => error(&Exception::new(49, "LOGICAL_ERROR", "the request ended without an answer")),
+        Some(Part::Bytes(_) | Part::Cut) | None => error(&Exception::new(49, "LOGICAL_ERROR", "the request ended without an answer")),
     }
 }
 
@@ -117,13 +127,14 @@ struct Rest {
 }
 
 impl Stream for Rest {
-    type Item = Result<Bytes, Infallible>;
+    type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.parts.poll_recv(context).map(|part| match part? {
             Part::Bytes(bytes) | Part::Whole { bytes, .. } => Some(Ok(bytes)),
             Part::Begin { .. } => Some(Ok(Bytes::new())),
             Part::Failed(exception) => Some(Ok(trailer(&exception, &self.tag))),
+            Part::Cut => Some(Err(io::Error::other("the statement failed"))),
         })
     }
 }

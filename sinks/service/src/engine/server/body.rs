@@ -114,7 +114,11 @@ pub(super) fn unpacked(incoming: Incoming, packing: &Packing) -> Result<Box<dyn 
         Some("gzip") => Box::new(flate2::read::MultiGzDecoder::new(incoming)),
         Some("lz4") => Box::new(lz4_flex::frame::FrameDecoder::new(incoming)),
         Some(other) => {
-            return Err(Exception::new(48, "NOT_IMPLEMENTED", format!("the embedded engine reads Content-Encoding gzip and lz4, not {other:?}")));
+            return Err(Exception::new(
+                48,
+                "NOT_IMPLEMENTED",
+                format!("the embedded engine reads Content-Encoding gzip and lz4, not {other:?}"),
+            ));
         }
     };
     let decoded: Box<dyn Read> = if packing.blocks { Box::new(BlockReader::new(decoded)) } else { decoded };
@@ -139,7 +143,7 @@ impl Read for Limited {
 pub(super) fn exception(error: &io::Error) -> Exception {
     match error.kind() {
         io::ErrorKind::TimedOut => Exception::new(209, "SOCKET_TIMEOUT", format!("reading the request's body: {error}")),
-        io::ErrorKind::FileTooLarge => Exception::new(223, "QUERY_IS_TOO_LARGE", error),
+        io::ErrorKind::FileTooLarge => Exception::new(229, "QUERY_IS_TOO_LARGE", error),
         io::ErrorKind::ConnectionAborted => Exception::new(210, "NETWORK_ERROR", format!("the request's body broke off: {error}")),
         io::ErrorKind::UnexpectedEof => Exception::new(32, "ATTEMPT_TO_READ_AFTER_EOF", "the request's compressed body ends too early"),
         _ => Exception::new(271, "CANNOT_DECOMPRESS", format!("unpacking the request's body: {error}")),

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +14,8 @@ use tokio::sync::mpsc;
 
 use super::super::ffi::{Connection, Exception};
 use super::answer::{self, Part};
-use super::body::{self, Incoming, STRANGER_DRAIN_BYTES_MAX};
 use super::blocks;
+use super::body::{self, Incoming, STRANGER_DRAIN_BYTES_MAX};
 use super::pool::Pool;
 use super::request::{Fields, Request, credentials, fields};
 use super::statement::Statement;
@@ -29,6 +30,8 @@ const APPEND_BYTES: usize = 256 * 1024;
 const PARTS_MAX: usize = 4;
 /// How long a client may leave an answer unread.
 const UNREAD_MAX: Duration = Duration::from_secs(300);
+/// Pause before and behind a late exception.
+const LATE_EXCEPTION_PAUSE: Duration = Duration::from_millis(20);
 /// Longest form with parameters.
 const FORM_BYTES_MAX: usize = 16 << 20;
 
@@ -46,7 +49,8 @@ impl Service {
 
     /// Any user name will do that is ours, `default` or empty; the token is the secret.
     fn admits(&self, credentials: Option<(String, String)>) -> bool {
-        credentials.is_some_and(|(user, password)| (user.is_empty() || user == "default" || user == self.user) && same(&password, &self.password))
+        credentials
+            .is_some_and(|(user, password)| (user.is_empty() || user == "default" || user == self.user) && same(&password, &self.password))
     }
 }
 
@@ -76,7 +80,11 @@ async fn handle(State(service): State<Arc<Service>>, request: axum::extract::Req
     }
     if head.uri.path() != "/" || (head.method != Method::GET && head.method != Method::POST) {
         tokio::spawn(body::drain(body, STRANGER_DRAIN_BYTES_MAX));
-        return answer::error(&Exception::new(48, "NOT_IMPLEMENTED", format!("the embedded engine has no {} {}", head.method, head.uri.path())));
+        return answer::error(&Exception::new(
+            48,
+            "NOT_IMPLEMENTED",
+            format!("the embedded engine has no {} {}", head.method, head.uri.path()),
+        ));
     }
     let is_form = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"multipart/form-data"));
     let (fields, body) = if is_form {
@@ -95,15 +103,28 @@ async fn handle(State(service): State<Arc<Service>>, request: axum::extract::Req
     let (parts_sender, parts) = mpsc::channel(PARTS_MAX);
     let query_id = request.query_id.clone();
     tokio::spawn(async move {
-        let reply = Reply { parts: parts_sender.clone() };
+        let begun = Arc::new(AtomicBool::new(false));
+        let reply = Reply { parts: parts_sender.clone(), begun: Arc::clone(&begun) };
         let session = request.session.clone();
         let result = service.pool.run(session, move |connection| execute(connection, &request, incoming, &reply)).await;
         if let Err(exception) = result {
-            // Nobody is left to tell where this fails.
-            let _ = parts_sender.send(Part::Failed(exception)).await;
+            fail(&parts_sender, exception, begun.load(Ordering::Relaxed)).await;
         }
     });
     answer::from_parts(parts, &query_id).await
+}
+
+/// Tells the client, if it is still there. Clients look for the text of a late exception at the end of one read of
+/// theirs, so it goes out alone, with a pause before and behind.
+async fn fail(parts: &mpsc::Sender<Part>, exception: Exception, late: bool) {
+    if !late {
+        let _ = parts.send(Part::Failed(exception)).await;
+        return;
+    }
+    tokio::time::sleep(LATE_EXCEPTION_PAUSE).await;
+    let _ = parts.send(Part::Failed(exception)).await;
+    tokio::time::sleep(LATE_EXCEPTION_PAUSE).await;
+    let _ = parts.send(Part::Cut).await;
 }
 
 /// Adds a form's fields to those of the URL.
@@ -116,7 +137,7 @@ async fn form(request: axum::extract::Request, mut fields: Fields) -> Result<Fie
         let value = field.text().await.map_err(|error| broken(&error))?;
         bytes += value.len();
         if bytes > FORM_BYTES_MAX {
-            return Err(Exception::new(223, "QUERY_IS_TOO_LARGE", format!("the form is longer than {FORM_BYTES_MAX} bytes")));
+            return Err(Exception::new(229, "QUERY_IS_TOO_LARGE", format!("the form is longer than {FORM_BYTES_MAX} bytes")));
         }
         fields.insert(name, value);
     }
@@ -126,11 +147,14 @@ async fn form(request: axum::extract::Request, mut fields: Fields) -> Result<Fie
 /// The way back from the request's thread.
 struct Reply {
     parts: mpsc::Sender<Part>,
+    /// Whether the answer's head is out.
+    begun: Arc<AtomicBool>,
 }
 
 impl Reply {
     /// Sends a part; false where nobody reads any more.
     fn send(&self, part: Part) -> bool {
+        self.begun.store(true, Ordering::Relaxed);
         tokio::runtime::Handle::current().block_on(self.parts.send_timeout(part, UNREAD_MAX)).is_ok()
     }
 }
@@ -157,7 +181,7 @@ fn execute(connection: &mut Connection, request: &Request, incoming: Incoming, r
     let room = (STATEMENT_BYTES_MAX + 1).saturating_sub(text.len());
     read_up_to(&mut body, room, &mut text)?;
     if text.len() > STATEMENT_BYTES_MAX {
-        return Err(Exception::new(223, "QUERY_IS_TOO_LARGE", format!("the statement is longer than {STATEMENT_BYTES_MAX} bytes")));
+        return Err(Exception::new(229, "QUERY_IS_TOO_LARGE", format!("the statement is longer than {STATEMENT_BYTES_MAX} bytes")));
     }
     if !statement.keeps_session() {
         connection.retire();

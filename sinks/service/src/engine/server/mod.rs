@@ -25,14 +25,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::EngineError;
 use super::control::{self, Readiness, StartMessage};
 use super::ffi::Library;
-use super::EngineError;
 use handler::Service;
 use pool::Pool;
 
-/// How long an old process may take to let go of the folder.
-const FOLDER_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How long the engine may refuse its folder although nobody holds our lock on it.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Pause between two tries of either.
@@ -41,13 +39,16 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 const STOP_BUDGET: Duration = Duration::from_secs(10);
 /// The same when the parent is gone: whoever waited for the answers is gone too.
 const ORPHAN_BUDGET: Duration = Duration::from_secs(1);
+/// How long finished answers may take to go out after that.
+const ANSWER_BUDGET: Duration = Duration::from_secs(1);
 /// Threads of the HTTP layer; the statements run on blocking threads and in the engine's own.
 const HTTP_THREADS: usize = 2;
 
 /// The child process: reads its settings from the control socket on standard input, serves until the parent asks for
 /// a stop or disappears, or SIGTERM comes, and returns when every connection to the engine is closed.
 pub fn serve() -> Result<(), EngineError> {
-    let control = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from).map_err(EngineError::system("taking the control socket"))?;
+    let control =
+        std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from).map_err(EngineError::system("taking the control socket"))?;
     let (message, listener) = control::receive_start(&control)?;
     let prepared = prepare(&message);
     let readiness = match &prepared {
@@ -84,7 +85,7 @@ struct Prepared {
 }
 
 fn prepare(message: &StartMessage) -> Result<Prepared, EngineError> {
-    let folder = lock_folder(&message.path)?;
+    let folder = lock_folder(&message.path, Duration::from_millis(message.folder_wait_ms))?;
     let library = Library::load(&message.library)?;
     let mut arguments = vec![format!("--path={}", message.path.display())];
     if message.memory_bytes_max > 0 {
@@ -103,15 +104,15 @@ fn prepare(message: &StartMessage) -> Result<Prepared, EngineError> {
 }
 
 /// Waits until no other engine process holds the folder: after a kill the old child may still be dying.
-fn lock_folder(path: &Path) -> Result<File, EngineError> {
+fn lock_folder(path: &Path, wait_max: Duration) -> Result<File, EngineError> {
     let lock = File::open(path).map_err(EngineError::file("opening", path))?;
-    let deadline = Instant::now() + FOLDER_WAIT_MAX;
+    let deadline = Instant::now() + wait_max;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(lock),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(RETRY_PAUSE),
             Err(TryLockError::WouldBlock) => {
-                return Err(EngineError::Held { path: path.to_owned(), waited_seconds: FOLDER_WAIT_MAX.as_secs() });
+                return Err(EngineError::Held { path: path.to_owned(), waited_seconds: wait_max.as_secs() });
             }
             Err(TryLockError::Error(error)) => return Err(EngineError::file("locking", path)(error)),
         }
@@ -148,12 +149,10 @@ async fn run(service: Arc<Service>, listener: std::net::TcpListener, control: Un
         Stop::Asked => STOP_BUDGET,
         Stop::Orphaned => ORPHAN_BUDGET,
     };
-    let finished = tokio::time::timeout(budget, async {
-        // Answers that are still on their way out.
-        let _ = server.await;
-        pool.close().await;
-    });
-    finished.await.map_err(|_| EngineError::Killed { budget_seconds: budget.as_secs() })
+    tokio::time::timeout(budget, pool.close()).await.map_err(|_| EngineError::Killed { budget_seconds: budget.as_secs() })?;
+    // An answer that nobody reads would keep its connection for ever.
+    let _ = tokio::time::timeout(ANSWER_BUDGET, server).await;
+    Ok(())
 }
 
 /// Reports what the parent says, or that it is gone, from a thread of its own: the runtime may be busy.

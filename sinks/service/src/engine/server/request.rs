@@ -80,7 +80,8 @@ pub(super) fn credentials(headers: &HeaderMap, fields: &Fields) -> Option<(Strin
 
 impl Request {
     pub fn new(method: &Method, headers: &HeaderMap, mut fields: Fields) -> Result<Self, Exception> {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()).map(str::to_owned);
+        let header =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()).map(str::to_owned);
         if fields.contains_key("role") {
             return Err(Exception::new(48, "NOT_IMPLEMENTED", "the embedded engine has no roles"));
         }
@@ -94,7 +95,11 @@ impl Request {
             packing: Packing { encoding: header(header::CONTENT_ENCODING.as_str()), blocks: is_one(fields.get("decompress")) },
             session: Session { database: database.filter(|name| name != "default"), settings: Vec::new() },
             parameters: Vec::new(),
-            query_id: fields.get("query_id").filter(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_graphic())).cloned().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            query_id: fields
+                .get("query_id")
+                .filter(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_graphic()))
+                .cloned()
+                .unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         };
         for (name, value) in fields {
             if let Some(name) = name.strip_prefix("param_") {
@@ -128,7 +133,8 @@ mod tests {
 
     #[test]
     fn the_url_is_sorted_into_settings_parameters_and_the_rest() {
-        let request = parse("/?query=SELECT+1&database=d&default_format=JSON&param_x=a%20b&max_threads=2&decompress=1&session_id=s&query_id=q");
+        let request =
+            parse("/?query=SELECT+1&database=d&default_format=JSON&param_x=a%20b&max_threads=2&decompress=1&session_id=s&query_id=q");
         assert_eq!((request.query.as_str(), request.default_format.as_str(), request.query_id.as_str()), ("SELECT 1", "JSON", "q"));
         assert_eq!(request.session.database.as_deref(), Some("d"));
         assert_eq!(request.parameters, [("x".into(), "a b".into())]);

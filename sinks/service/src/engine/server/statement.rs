@@ -170,7 +170,8 @@ impl Iterator for Words<'_> {
                     let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
                     let range = self.at..self.at + length;
                     self.at = range.end;
-                    let is_qualified = self.text.get(range.end) == Some(&b'.') || range.start.checked_sub(1).is_some_and(|before| self.text[before] == b'.');
+                    let is_qualified = self.text.get(range.end) == Some(&b'.')
+                        || range.start.checked_sub(1).is_some_and(|before| self.text[before] == b'.');
                     let word = Word { range, depth: self.depth, is_qualified, is_after_settings: self.after_settings };
                     self.after_settings |= word.depth == 0 && word.is(self.text, "settings");
                     return Some(word);
@@ -192,24 +193,42 @@ mod tests {
     fn check_insert(text: &str, sql: &str, format: &str, data: &str) {
         match Statement::of(text.as_bytes()) {
             Statement::Insert { sql: found, format: found_format, data_at } => {
-                assert_eq!((String::from_utf8_lossy(&found).as_ref(), found_format.as_str(), &text[data_at..]), (sql, format, data), "{text}");
+                assert_eq!(
+                    (String::from_utf8_lossy(&found).as_ref(), found_format.as_str(), &text[data_at..]),
+                    (sql, format, data),
+                    "{text}"
+                );
             }
             other => panic!("{text}: {other:?}"),
         }
     }
 
     fn check_other(text: &str, first_word: &str, format: Option<&str>) {
-        assert_eq!(Statement::of(text.as_bytes()), Statement::Other { first_word: first_word.into(), format: format.map(Into::into) }, "{text}");
+        assert_eq!(
+            Statement::of(text.as_bytes()),
+            Statement::Other { first_word: first_word.into(), format: format.map(Into::into) },
+            "{text}"
+        );
     }
 
     #[test]
     fn inserts_with_data_are_cut_behind_the_format() {
         check_insert("INSERT INTO t FORMAT Native", "INSERT INTO t ", "Native", "");
         check_insert("INSERT INTO t(a,b) FORMAT CSV\n1,2\n", "INSERT INTO t(a,b) ", "CSV", "1,2\n");
-        check_insert("insert into db.t (`a`, b)\n  format JSONEachRow {\"a\":1}", "insert into db.t (`a`, b)\n  ", "JSONEachRow", "{\"a\":1}");
+        check_insert(
+            "insert into db.t (`a`, b)\n  format JSONEachRow {\"a\":1}",
+            "insert into db.t (`a`, b)\n  ",
+            "JSONEachRow",
+            "{\"a\":1}",
+        );
         check_insert("INSERT INTO t FORMAT CSV;\r\n\n1", "INSERT INTO t ", "CSV", "\n1");
         check_insert("/* FORMAT X */ INSERT INTO t -- FORMAT Y\n FORMAT TSV\n", "/* FORMAT X */ INSERT INTO t -- FORMAT Y\n ", "TSV", "");
-        check_insert("INSERT INTO `FORMAT A` SETTINGS async_insert = 0, x = 'FORMAT B' FORMAT RowBinary", "INSERT INTO `FORMAT A` SETTINGS async_insert = 0, x = 'FORMAT B' ", "RowBinary", "");
+        check_insert(
+            "INSERT INTO `FORMAT A` SETTINGS async_insert = 0, x = 'FORMAT B' FORMAT RowBinary",
+            "INSERT INTO `FORMAT A` SETTINGS async_insert = 0, x = 'FORMAT B' ",
+            "RowBinary",
+            "",
+        );
         check_insert("INSERT INTO x.format (format) FORMAT CSV 1", "INSERT INTO x.format (format) ", "CSV", "1");
         check_insert("INSERT INTO t VALUES", "INSERT INTO t ", "Values", "");
     }
@@ -248,7 +267,13 @@ mod tests {
 
     #[test]
     fn only_reading_statements_keep_the_session() {
-        for (text, keeps) in [("SELECT 1", true), ("INSERT INTO t FORMAT CSV", true), ("SET a = 1", false), ("USE x", false), ("CREATE TEMPORARY TABLE t (a Int8)", false)] {
+        for (text, keeps) in [
+            ("SELECT 1", true),
+            ("INSERT INTO t FORMAT CSV", true),
+            ("SET a = 1", false),
+            ("USE x", false),
+            ("CREATE TEMPORARY TABLE t (a Int8)", false),
+        ] {
             assert_eq!(Statement::of(text.as_bytes()).keeps_session(), keeps, "{text}");
         }
     }
