@@ -1,0 +1,158 @@
+//! Laws that hold for every log.
+
+use crate::scenario::{Faults, Rng, log, number, technician};
+use crate::tables::{Output, Table, answer, anomalies, run, settings, whole};
+use fieldline_processors_core::partition::{Input, Partition, Record};
+use fieldline_schemas::{Anomaly, Timestamp};
+
+const SEEDS: u64 = 60;
+
+fn straight(records: &[Record]) -> Vec<Output> {
+    run(&mut Partition::new(settings()), records).0
+}
+
+fn table(records: &[Record], outputs: Vec<Output>) -> Table {
+    let mut table = Table::default();
+    for output in outputs {
+        output.effects.kpis.into_iter().for_each(|kpi| table.insert(kpi));
+        output.effects.recompute.iter().for_each(|request| answer(&mut table, records, request));
+    }
+    table
+}
+
+/// Whoever takes over at any position goes on with the same outputs, to the byte.
+#[test]
+fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
+    let (mut splits, mut outputs) = (0, 0);
+    for seed in 0..SEEDS {
+        let records = log(seed, Faults::ALL);
+        let (expected, positions) = run(&mut Partition::new(settings()), &records);
+        let mut rng = Rng(seed);
+        for _ in 0..8 {
+            let at = positions[rng.below(positions.len() as u64) as usize];
+            let from = Partition::replay_from(at.clock);
+            let first = records.partition_point(|record| record.append_time < from);
+            let mut rebuilt = Partition::rebuild(settings(), at);
+            let (after, _) = run(&mut rebuilt, &records[first..]);
+            let expected: Vec<&Output> = expected.iter().filter(|output| output.offset >= at.offset).collect();
+            for (a, b) in after.iter().zip(&expected) {
+                assert_eq!(a, *b, "seed {seed}, taken over at {at:?}");
+            }
+            assert_eq!(after.len(), expected.len(), "seed {seed}, taken over at {at:?}");
+            splits += 1;
+            outputs += after.len();
+        }
+    }
+    assert!(splits >= 400 && outputs > 10_000, "{splits} splits, {outputs} outputs: too few to mean anything");
+}
+
+/// The negative control of the law above: with a shorter replay the outputs differ.
+#[test]
+fn a_replay_that_is_too_short_is_noticed() {
+    let mut differing = 0;
+    for seed in 0..10 {
+        let records = log(seed, Faults::ALL);
+        let (expected, positions) = run(&mut Partition::new(settings()), &records);
+        let at = positions[positions.len() / 2];
+        let first = records.partition_point(|record| record.offset < at.offset);
+        let (after, _) = run(&mut Partition::rebuild(settings(), at), &records[first..]);
+        differing += u32::from(!after.iter().eq(expected.iter().filter(|output| output.offset >= at.offset)));
+    }
+    assert!(differing >= 8, "only {differing} of 10 differ");
+}
+
+/// The table that live outputs and history's answers leave is what the whole log gives, computed at once.
+#[test]
+fn live_and_history_together_equal_the_whole_log() {
+    let (mut rows, mut late, mut leaning) = (0, 0, 0);
+    for seed in 0..SEEDS {
+        let records = log(seed, Faults::ALL);
+        let outputs = straight(&records);
+        late += outputs.iter().map(|output| output.effects.recompute.len()).sum::<usize>();
+        let table = table(&records, outputs).rows();
+        let last = records[records.len() - 1];
+        let mut expected = std::collections::BTreeMap::new();
+        for n in 0..Faults::ALL.technicians {
+            expected.extend(whole(&records, technician(n), last.offset, last.append_time));
+        }
+        let leans = |identity| [&table, &expected].iter().any(|rows| rows.get(identity).is_some_and(|kpi| anomalies(kpi).contains(Anomaly::A29)));
+        for identity in expected.keys().chain(table.keys()) {
+            if leans(identity) {
+                leaning += 1;
+            } else {
+                rows += 1;
+                assert_eq!(table.get(identity), expected.get(identity), "seed {seed}, {identity:?}");
+            }
+        }
+    }
+    assert!(rows > 5_000 && late > 500 && leaning < rows / 10, "{rows} rows, {late} requests, {leaning} lean on context");
+}
+
+/// The order of arrival is not visible in the rows.
+#[test]
+fn shuffled_arrivals_give_the_same_rows() {
+    for seed in 0..SEEDS {
+        let faults = Faults { days: 2, ticks: false, ..Faults::IN_TIME };
+        let mut inputs: Vec<Input> = log(seed, faults).into_iter().map(|record| record.input).collect();
+        inputs.retain(|input| input.technician().is_some());
+        let arrive = |inputs: &[Input], step_us: i64| {
+            let begin = crate::scenario::EPOCH + 50 * 3_600_000_000;
+            let mut arrivals: Vec<(Timestamp, Input)> = inputs.iter().zip(0_i64..).map(|(input, n)| (begin + n * step_us, *input)).collect();
+            arrivals.push((begin + 13 * 3_600_000_000, Input::Tick { since: None }));
+            let records = number(arrivals);
+            let outputs = straight(&records);
+            table(&records, outputs).rows()
+        };
+        let expected = arrive(&inputs, 1_000);
+        assert!(!expected.is_empty());
+        let mut rng = Rng(seed);
+        for (round, step_us) in [(0, 1_000), (1, 700_000), (2, 40_000_000)] {
+            for n in (1..inputs.len()).rev() {
+                inputs.swap(n, rng.below(n as u64 + 1) as usize);
+            }
+            assert_eq!(arrive(&inputs, step_us), expected, "seed {seed}, round {round}");
+        }
+    }
+}
+
+/// A duplicate appended anywhere changes no row and causes none.
+#[test]
+fn duplicates_are_counted_and_have_no_effect() {
+    for seed in 0..SEEDS {
+        // In time: else a duplicate keeps a marker alive that would have left the window, by design.
+        let records = log(seed, Faults::IN_TIME);
+        let mut rng = Rng(seed);
+        let mut doubled: Vec<Record> = Vec::new();
+        let mut added = 0;
+        for (n, record) in records.iter().enumerate() {
+            doubled.push(*record);
+            let earlier = records[n - rng.below(n.min(20) as u64 + 1) as usize];
+            if earlier.input.technician().is_some() && rng.chance(30) {
+                added += 1;
+                doubled.push(Record { append_time: record.append_time, ..earlier });
+            }
+        }
+        let doubled = number(doubled.into_iter().map(|record| (record.append_time, record.input)).collect());
+        let kpis = |outputs: Vec<Output>| outputs.into_iter().flat_map(|o| o.effects.kpis).map(|record| record.kpi).collect::<Vec<_>>();
+        let mut once = Partition::new(settings());
+        let mut twice = Partition::new(settings());
+        let (a, b) = (run(&mut once, &records).0, run(&mut twice, &doubled).0);
+        assert!(kpis(a) == kpis(b), "seed {seed}");
+        let (once, twice) = (once.counters(), twice.counters());
+        let seen = |c: &fieldline_processors_core::partition::Counters| c.duplicates + c.outranked + c.heartbeats;
+        assert_eq!(seen(&twice), seen(&once) + added, "seed {seed}");
+    }
+}
+
+/// I5: the version of an identity's row only grows, and no two rows share one.
+#[test]
+fn versions_grow() {
+    for seed in 0..SEEDS {
+        let records = log(seed, Faults::ALL);
+        let mut versions = std::collections::BTreeMap::new();
+        for kpi in straight(&records).into_iter().flat_map(|output| output.effects.kpis) {
+            let before = versions.insert(crate::tables::identity(&kpi.kpi), kpi.stamp.version);
+            assert!(before.is_none_or(|before| before < kpi.stamp.version), "seed {seed}: {kpi:?} after {before:?}");
+        }
+    }
+}

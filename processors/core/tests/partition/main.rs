@@ -1,0 +1,6 @@
+//! The state of a partition: its laws on generated logs, and its rules by example.
+
+mod examples;
+mod laws;
+mod scenario;
+mod tables;
