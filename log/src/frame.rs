@@ -52,7 +52,14 @@ impl Header {
             && count as usize <= length / RECORD_HEADER_BYTES
             && (0..i64::MAX - i64::from(u32::MAX)).contains(&base_offset)
             && kind <= TIMES_AT_END;
-        plausible.then_some(Self { length, count, base_offset, max_time: Timestamp(i64_at(header, 24)?), crc: u32_at(header, 8)?, times_at_end: kind == TIMES_AT_END })
+        plausible.then_some(Self {
+            length,
+            count,
+            base_offset,
+            max_time: Timestamp(i64_at(header, 24)?),
+            crc: u32_at(header, 8)?,
+            times_at_end: kind == TIMES_AT_END,
+        })
     }
 
     /// One past the last offset of the batch.
@@ -91,7 +98,13 @@ pub(crate) fn entries(buffer: &[u8], at: usize, header: &Header, from: i64, unti
             time = Timestamp(i64_at(buffer, records_end + i * 8)?);
         }
         if offset >= from && offset < until {
-            into.push(Entry { offset, append_time: time, key_start: key_start as u32, value_start: value_start as u32, value_end: value_end as u32 });
+            into.push(Entry {
+                offset,
+                append_time: time,
+                key_start: key_start as u32,
+                value_start: value_start as u32,
+                value_end: value_end as u32,
+            });
         }
         cursor = value_end;
     }

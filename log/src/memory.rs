@@ -1,8 +1,8 @@
 //! The log in memory, for tests and simulation: the same semantics, a clock that the test sets, no threads.
 
+use crate::broker::Broker;
 use crate::broker::storage::{Cursor, PartitionStorage, Storage, Topic};
 use crate::broker::wake::{Watchers, lock};
-use crate::broker::Broker;
 use crate::frame::{self, Header, PendingBatch};
 use crate::{Batch, Committed, Consumer, Error, Log, Producer, Result, TopicDescription, TopicPartition, TopicSpec, Watermarks};
 use bytes::Bytes;

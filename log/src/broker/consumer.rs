@@ -1,9 +1,9 @@
 //! A member of a group: what it owns, where it stands in each partition, and whose turn it is.
 
+use super::Broker;
 use super::group::{MemberId, Step};
 use super::storage::{Cursor, PartitionStorage};
 use super::wake::Wake;
-use super::Broker;
 use crate::limits::NOTE_BYTES_MAX;
 use crate::{Batch, Committed, Consumer, Error, Polled, Result, TopicPartition, Watermarks};
 use fieldline_schemas::Timestamp;

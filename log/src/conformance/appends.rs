@@ -23,7 +23,8 @@ pub(super) fn partition_by_key(suite: &Suite<'_>) {
     producer.flush(suite.options.deadline).unwrap();
     let mut member = Member::join(&log, &suite.name("group"), &[&topic], Start::Committed);
     member.poll_until_seen(suite, 200);
-    let seen: BTreeMap<_, Vec<_>> = member.seen.into_iter().map(|(p, all)| (p, all.into_iter().map(|s| (s.key, s.value)).collect())).collect();
+    let seen: BTreeMap<_, Vec<_>> =
+        member.seen.into_iter().map(|(p, all)| (p, all.into_iter().map(|s| (s.key, s.value)).collect())).collect();
     assert_eq!(seen, expected);
 }
 
@@ -61,7 +62,8 @@ pub(super) fn acknowledgements(suite: &Suite<'_>) {
     producer.flush(suite.options.deadline).unwrap();
     let mut frontier = 0;
     for n in 1..=100u32 {
-        let taken = producer.append(&topic, Append { destination: Destination::Partition(n as i32 % 2), key: b"k", value: b"v", append_time: None });
+        let taken = producer
+            .append(&topic, Append { destination: Destination::Partition(n as i32 % 2), key: b"k", value: b"v", append_time: None });
         assert_eq!(taken.unwrap(), u64::from(n));
         if n % 10 == 0 {
             let acknowledged = producer.acknowledged().unwrap();
@@ -86,7 +88,9 @@ pub(super) fn two_producers(suite: &Suite<'_>) {
     for n in 0..1000u32 {
         for (who, producer) in producers.iter_mut().enumerate() {
             let key = [who as u8];
-            producer.append(&topic, Append { destination: Destination::Partition(0), key: &key, value: &number(n), append_time: None }).unwrap();
+            producer
+                .append(&topic, Append { destination: Destination::Partition(0), key: &key, value: &number(n), append_time: None })
+                .unwrap();
             if n % 97 == who as u32 {
                 producer.acknowledged().unwrap();
             }

@@ -145,7 +145,13 @@ mod tests {
             while let Some(length) = play(&journal[read..cut], &mut committed) {
                 read += length;
             }
-            let expected = if cut < first.len() { None } else if cut < journal.len() { Some(5) } else { Some(6) };
+            let expected = if cut < first.len() {
+                None
+            } else if cut < journal.len() {
+                Some(5)
+            } else {
+                Some(6)
+            };
             assert_eq!(committed.get(&("g".into(), partition(0))).map(|c| c.offset), expected, "cut at {cut}");
         }
     }

@@ -50,7 +50,13 @@ pub(crate) struct PartitionLog {
 }
 
 impl PartitionLog {
-    pub(crate) fn new(partition: TopicPartition, folder: PathBuf, retention_us: Option<i64>, shared: Arc<Shared>, state: State) -> Arc<Self> {
+    pub(crate) fn new(
+        partition: TopicPartition,
+        folder: PathBuf,
+        retention_us: Option<i64>,
+        shared: Arc<Shared>,
+        state: State,
+    ) -> Arc<Self> {
         let (watchers, state) = (Watchers::default(), Mutex::new(state));
         Arc::new_cyclic(|itself| Self { partition, folder, retention_us, shared, watchers, state, itself: itself.clone() })
     }

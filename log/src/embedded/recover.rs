@@ -5,10 +5,10 @@
 //! offsets between are a recorded hole. Bytes that were once acknowledged and cannot be read stop the start, unless the
 //! machine was restarted (then files may lack what was never synced) or the options say to go on.
 
+use super::Shared;
 use super::partition::{PartitionLog, State};
 use super::registry::Hole;
 use super::segment::{Segment, index_path, segment_path};
-use super::Shared;
 use crate::{Error, Result, TopicPartition};
 use fieldline_schemas::Timestamp;
 use std::fs::OpenOptions;

@@ -30,7 +30,8 @@ fn killed() -> (tempfile::TempDir, usize, Vec<u8>) {
 }
 
 fn hole_of(log: &EmbeddedLog) -> Hole {
-    let holes: Vec<_> = log.recovered().iter().filter_map(|r| if let Recovered::Hole(hole) = r { Some(hole.clone()) } else { None }).collect();
+    let holes: Vec<_> =
+        log.recovered().iter().filter_map(|r| if let Recovered::Hole(hole) = r { Some(hole.clone()) } else { None }).collect();
     assert_eq!(holes.len(), 1, "{:?}", log.recovered());
     assert!(log.holes().unwrap().contains(&holes[0]));
     holes[0].clone()

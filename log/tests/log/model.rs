@@ -23,7 +23,7 @@ const PARTITIONS: i32 = 2;
 fn call() -> impl Strategy<Value = Call> {
     let partition = || 0..PARTITIONS;
     prop_oneof![
-        6 => (partition(), 1..20u8, prop_oneof![8 => 0..300u16, 1 => 10_000..u16::MAX], 0..100i64)
+        6 => (partition(), 1..20u8, prop_oneof![40 => 0..300u16, 1 => 10_000..20_000u16], 0..100i64)
             .prop_map(|(partition, records, bytes, time_s)| Call::Append { partition, records, bytes, time_s }),
         3 => Just(Call::HandOver),
         2 => (partition(), any::<u8>()).prop_map(|(partition, place)| Call::Seek { partition, place }),
@@ -49,17 +49,24 @@ fn place_of(place: u8, visible: usize) -> usize {
     usize::from(place) % (visible + 1)
 }
 
-/// Runs the calls against a log and the lists beside it.
-fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
+/// Runs the calls against a log and the lists beside it. The topic may hold records of earlier runs: this one's times
+/// begin at `since_s`, after all of theirs, and its group is its own.
+fn run(log: &dyn Log, topic: &str, group: &str, since_s: i64, calls: &[Call]) {
     log.ensure_topic(&TopicSpec { name: topic.into(), partitions: PARTITIONS, retention: None }).unwrap();
+    let base: Vec<i64> =
+        (0..PARTITIONS).map(|partition| log.watermarks(&TopicPartition { topic: topic.into(), partition }).unwrap().end).collect();
+    let time = |time_s: i64| Timestamp((since_s + time_s) * 1_000_000);
     let at = |partition: i32| TopicPartition { topic: topic.into(), partition };
     let join = |models: &mut [Model]| {
-        let mut consumer = log.consumer(topic, &[topic]).unwrap();
+        let mut consumer = log.consumer(group, &[topic]).unwrap();
         let Polled::Assigned(assigned) = consumer.poll(Duration::ZERO, 1).unwrap() else { panic!("no assignment") };
         assert_eq!(assigned, (0..PARTITIONS).map(at).collect::<Vec<_>>());
         for (partition, model) in (0..).zip(models) {
             (model.position, model.paused) = (model.committed.unwrap_or(0), false);
-            assert_eq!(consumer.resume_from_committed(&at(partition)).unwrap(), model.position as i64);
+            match model.committed {
+                Some(place) => assert_eq!(consumer.resume_from_committed(&at(partition)).unwrap(), base[partition as usize] + place as i64),
+                None => consumer.seek(&at(partition), base[partition as usize]).unwrap(),
+            }
         }
         consumer
     };
@@ -72,7 +79,7 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
         match call {
             Call::Append { partition, records, bytes, time_s } => {
                 for n in 0..*records {
-                    let append_time = Timestamp((*time_s + i64::from(n % 3)) * 1_000_000);
+                    let append_time = time(*time_s + i64::from(n % 3));
                     let mut value = numbers.to_le_bytes().to_vec();
                     value.resize(8 + usize::from(*bytes), n);
                     let destination = Destination::Partition(*partition);
@@ -93,8 +100,9 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
             Call::Seek { partition, place } => {
                 let model = &mut models[*partition as usize];
                 model.position = place_of(*place, model.visible);
-                consumer.seek(&at(*partition), model.position as i64).unwrap();
-                assert!(consumer.seek(&at(*partition), model.visible as i64 + 1).is_err());
+                let base = base[*partition as usize];
+                consumer.seek(&at(*partition), base + model.position as i64).unwrap();
+                assert!(consumer.seek(&at(*partition), base + model.visible as i64 + 1).is_err());
                 assert!(consumer.seek(&at(*partition), -1).is_err());
             }
             Call::Read { records_max } => loop {
@@ -103,8 +111,9 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
                     Polled::Records(batch) => {
                         let model = &mut models[batch.partition.partition as usize];
                         assert!(due && !model.paused && (1..=usize::from(*records_max)).contains(&batch.len()));
+                        let base = base[batch.partition.partition as usize];
                         for record in batch.iter() {
-                            assert_eq!(record.offset, model.position as i64);
+                            assert_eq!(record.offset, base + model.position as i64);
                             let (time, value) = &model.records[model.position];
                             assert!(record.append_time == *time && record.value == value && record.key == b"k");
                             model.position += 1;
@@ -120,9 +129,10 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
             Call::Commit { partition, place } => {
                 let model = &mut models[*partition as usize];
                 model.committed = Some(place_of(*place, model.visible));
-                let committed = Committed { offset: place_of(*place, model.visible) as i64, metadata: format!("{place}") };
+                let committed =
+                    Committed { offset: base[*partition as usize] + place_of(*place, model.visible) as i64, metadata: format!("{place}") };
                 consumer.commit(&[(at(*partition), committed.clone())]).unwrap();
-                assert_eq!(log.committed(topic, &at(*partition)).unwrap(), Some(committed));
+                assert_eq!(log.committed(group, &at(*partition)).unwrap(), Some(committed));
             }
             Call::Pause { partition } => {
                 models[*partition as usize].paused = true;
@@ -133,9 +143,9 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
                 consumer.resume(&at(*partition)).unwrap();
             }
             Call::OffsetForTime { partition, time_s } => {
-                let (model, time) = (&models[*partition as usize], Timestamp(*time_s * 1_000_000));
+                let (model, time) = (&models[*partition as usize], time(*time_s));
                 let expected = model.records.iter().position(|(t, _)| *t >= time).unwrap_or(model.visible);
-                assert_eq!(consumer.offset_for_time(&at(*partition), time).unwrap(), expected as i64);
+                assert_eq!(consumer.offset_for_time(&at(*partition), time).unwrap(), base[*partition as usize] + expected as i64);
             }
             Call::Rejoin => {
                 drop(consumer);
@@ -143,7 +153,8 @@ fn run(log: &dyn Log, topic: &str, calls: &[Call]) {
             }
         }
         for (partition, model) in (0..).zip(&models) {
-            assert_eq!(log.watermarks(&at(partition)).unwrap(), Watermarks { begin: 0, end: model.visible as i64 });
+            let end = base[partition as usize];
+            assert_eq!(log.watermarks(&at(partition)).unwrap(), Watermarks { begin: 0, end: end + model.visible as i64 });
         }
     }
 }
@@ -156,15 +167,18 @@ fn random_calls() {
     let state = std::cell::RefCell::new((None, 0u32));
     let case = |calls: Vec<Call>| {
         let mut state = state.borrow_mut();
-        if state.1 % 100 == 0 {
-            state.0 = None;
+        let (log, cases) = &mut *state;
+        if *cases % 500 == 0 {
+            *log = None;
             std::fs::remove_dir_all(folder.path()).unwrap();
+        } else if *cases % 100 == 0 {
+            *log = None;
         }
-        state.1 += 1;
-        let topic = format!("t{}", state.1);
-        run(&*MemoryLog::new(MemoryOptions::default()), &topic, &calls);
-        let log = state.0.get_or_insert_with(|| open(folder.path(), options));
-        run(&**log, &topic, &calls);
+        *cases += 1;
+        let (group, since_s) = (format!("g{cases}"), i64::from(*cases) * 1000);
+        run(&*MemoryLog::new(MemoryOptions::default()), TOPIC, &group, since_s, &calls);
+        let log = log.get_or_insert_with(|| open(folder.path(), options));
+        run(&**log, TOPIC, &group, since_s, &calls);
     };
     let config = ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(calls in prop::collection::vec(call(), 1..25))| case(calls));
