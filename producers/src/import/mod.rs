@@ -38,12 +38,15 @@ pub fn import(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ImportSummary, ImportError> {
     let plan = ParsePlan { received_at: Some(publisher.now()), imported: true };
-    let summary = run(sources, options, plan, progress, &mut |chunk| {
+    let outcome = run(sources, options, plan, progress, &mut |chunk| {
         for entry in &chunk.entries {
             publisher.append(entry.topic, chunk.key(entry), chunk.payload(entry), None)?;
         }
         Ok(())
-    })?;
-    publisher.flush(options.flush_wait_max).map_err(ImportError::from)?;
+    });
+    // What was read before an error stays, too.
+    let flushed = publisher.flush(options.flush_wait_max);
+    let summary = outcome?;
+    flushed?;
     Ok(summary)
 }

@@ -22,11 +22,13 @@ pub(super) struct ChunkReader<R> {
     rest: Vec<u8>,
     next_line: u64,
     at_end: bool,
+    /// What ended the stream before its end; told after the whole lines before it are given out.
+    error: Option<io::Error>,
 }
 
 impl<R: Read> ChunkReader<R> {
     pub fn new(input: R) -> Self {
-        Self { input, rest: Vec::new(), next_line: 1, at_end: false }
+        Self { input, rest: Vec::new(), next_line: 1, at_end: false, error: None }
     }
 
     /// The number of the line that comes next.
@@ -36,10 +38,15 @@ impl<R: Read> ChunkReader<R> {
 
     pub fn next_chunk(&mut self) -> io::Result<Option<RawChunk>> {
         loop {
+            if let Some(error) = self.error.take() {
+                return Err(error);
+            }
             let searched = self.rest.len();
             if !self.at_end {
-                let taken = Read::by_ref(&mut self.input).take(CHUNK_BYTES as u64).read_to_end(&mut self.rest)?;
-                self.at_end = taken < CHUNK_BYTES;
+                match Read::by_ref(&mut self.input).take(CHUNK_BYTES as u64).read_to_end(&mut self.rest) {
+                    Ok(_) => self.at_end = self.rest.len() - searched < CHUNK_BYTES,
+                    Err(error) => self.error = Some(error),
+                }
             }
             if self.at_end {
                 let text = std::mem::take(&mut self.rest);
@@ -50,7 +57,7 @@ impl<R: Read> ChunkReader<R> {
                 let text = std::mem::replace(&mut self.rest, rest);
                 return Ok(Some(self.chunk(text)));
             }
-            if self.rest.len() > LINE_BYTES_MAX {
+            if self.error.is_none() && self.rest.len() > LINE_BYTES_MAX {
                 return self.cut_line().map(Some);
             }
         }

@@ -7,6 +7,7 @@ use super::draft::{Draft, Kind, Place, Twist};
 use super::faults::{FaultCounts, FaultKind};
 use super::geography::{blurred, depot, destination, drive_us, midway};
 use super::random::Random;
+use crate::route::PLAN_RELEASED_BEFORE_US;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType as A;
 use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
@@ -81,7 +82,7 @@ impl<'a> Day<'a> {
         self.carried.free_from = self.now + 8 * HOUR_US;
     }
 
-    /// Plans are released in the first minutes of the local day, all within 24 h of what they plan.
+    /// Plans are released in the first minutes of the local day, or 24 h before what they plan, if that is later.
     fn plans(&mut self, planned_start: i64, planned_end: i64, places: &[Place]) {
         let midnight = self.calendar.instant(self.number, 0).0;
         let mut at = midnight + self.random.between(0, 5 * MINUTE_US);
@@ -99,6 +100,8 @@ impl<'a> Day<'a> {
     fn push_plan(&mut self, kind: Kind, at: i64, start: i64, span_s: i32, visit: u32, place: Place) {
         self.carried.events += 1;
         let number = self.carried.events;
+        // What a night shift does after the next midnight is not within 24 h of this one.
+        let at = at.max(start - PLAN_RELEASED_BEFORE_US);
         self.out.push(Draft {
             at,
             created_at: start,
@@ -152,7 +155,9 @@ impl<'a> Day<'a> {
                 self.stop(A::FuelStop, span);
                 self.pass(f64::from(span), 0.1);
             }
-            self.visit(first_visit + i as u32, place, danger == Some(i as i64), overnight && is_last);
+            // Few visits are long ones.
+            let work_s = 2_000.0 * (5.5 / places.len() as f64).clamp(0.7, 2.0);
+            self.visit(first_visit + i as u32, place, work_s, danger == Some(i as i64), overnight && is_last);
             if overnight && is_last {
                 break;
             }
@@ -183,7 +188,7 @@ impl<'a> Day<'a> {
         }
     }
 
-    fn visit(&mut self, visit: u32, place: Place, danger: bool, overnight: bool) {
+    fn visit(&mut self, visit: u32, place: Place, work_s: f64, danger: bool, overnight: bool) {
         let (rerouted, overlapping) = (self.config.faults.rerouted_per_visit, self.config.faults.overlapping_per_visit);
         if self.random.chance(rerouted) {
             // Sent to this visit, called away on the road to another, then back.
@@ -210,7 +215,7 @@ impl<'a> Day<'a> {
             self.carried.unfinished = Some((visit, place));
             return;
         }
-        self.work(visit, 2_100.0);
+        self.work(visit, work_s);
         if danger {
             self.emergency(visit);
         }

@@ -59,7 +59,8 @@ impl Random {
     }
 
     pub fn chance(&mut self, probability: f64) -> bool {
-        probability > 0.0 && self.unit() < probability
+        // Drawn even where the answer is certain, so that one probability does not shift the draws behind it.
+        self.unit() < probability
     }
 
     /// A number of `low..=high`.

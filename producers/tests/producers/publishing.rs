@@ -1,0 +1,142 @@
+use crate::records::{memory_log, records_of};
+use fieldline_log::{Log, partition_for_key};
+use fieldline_producers::{PublishError, Publisher, PublisherConfig};
+use fieldline_schemas::events::{ActivityType, DeadLetterReason, TechnicianActivity};
+use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::time::{DAY_US, HOUR_US};
+use fieldline_schemas::{AnyRecord, Timestamp, Topic};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// 2025-03-03T08:00:00Z
+const NOW: Timestamp = Timestamp(1_740_988_800_000_000);
+const TECHNICIAN: &str = "126e3ab1-b189-5b22-8abe-bc5abc119d0f";
+
+fn publisher(log: &Arc<impl Log + 'static>) -> Publisher {
+    let log: Arc<dyn Log> = Arc::clone(log) as Arc<dyn Log>;
+    Publisher::new(log, PublisherConfig { now: Some(|| NOW), ..PublisherConfig::default() }).unwrap()
+}
+
+#[test]
+fn the_models_minimal_examples_are_accepted() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let examples = [
+        (Topic::Activity, format!(r#"{{"event":"technician_activity","technician_contact_id":"{TECHNICIAN}","activity_type":"shift_start","location":{{"latitude":52.37,"longitude":4.89}}}}"#)),
+        (Topic::Activity, format!(r#"{{"event":"technician_activity","technician_contact_id":"{TECHNICIAN}","activity_type":"travel_start","visit_id":"1c232514-9d40-5222-bd3e-8d89c609bc22","vehicle_id":"3aca1dd0-dd49-5313-8c60-978ba1413cb5"}}"#)),
+        (Topic::Calls, r#"{"event":"communication_call_details","call_type":"inbound","call_outcome":"answered","duration_seconds":182,"queue_name":"service"}"#.to_owned()),
+        (Topic::Operations, r#"{"event":"operational_event","event_category":"system","severity":"warning"}"#.to_owned()),
+    ];
+    for (topic, text) in &examples {
+        let (receipt, record) = publisher.publish_json(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(receipt.topic, *topic, "{text}");
+        let common = match &record {
+            AnyRecord::TechnicianActivity(r) => &r.common,
+            AnyRecord::CommunicationCall(r) => &r.common,
+            AnyRecord::OperationalEvent(r) => &r.common,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(common.assigned, ["id", "created_at"]);
+        assert_eq!((common.created_at, common.id.0.get_version_num()), (NOW, 7));
+    }
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    assert_eq!(publisher.acknowledged().unwrap(), examples.len() as u64);
+    let activity = records_of(&log, Topic::Activity);
+    assert_eq!(activity.len(), 2);
+    assert!(activity.iter().all(|r| r.key == TECHNICIAN && r.partition == partition_for_key(TECHNICIAN.as_bytes(), 8)));
+    assert_eq!(records_of(&log, Topic::Calls)[0].key, "service");
+    assert_eq!(records_of(&log, Topic::Operations).len(), 1);
+}
+
+#[test]
+fn what_a_reader_would_refuse_is_refused_before_the_log() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let long = "x".repeat(70_000);
+    let activity = |rest: &str| format!(r#"{{"event":"technician_activity","technician_contact_id":"{TECHNICIAN}",{rest}}}"#);
+    let cases = [
+        (activity(r#""activity_type":"nap""#), DeadLetterReason::UnknownSymbol),
+        (activity(r#""notes":"no type""#), DeadLetterReason::MissingField),
+        (activity(r#""activity_type":"shift_start","visit_id":"nonsense""#), DeadLetterReason::MalformedUuid),
+        (activity(r#""activity_type":"shift_start","created_at":"2025-03-03T08:00:00""#), DeadLetterReason::MalformedTime),
+        (activity(r#""activity_type":"shift_start","created_at":"2025-03-04T08:00:01Z""#), DeadLetterReason::CreatedAhead),
+        (activity(&format!(r#""activity_type":"shift_start","notes":"{long}""#)), DeadLetterReason::TooLarge),
+        ("{".to_owned(), DeadLetterReason::Undecodable),
+    ];
+    for (text, reason) in &cases {
+        match publisher.publish_json(text) {
+            Err(PublishError::Refused(rejection)) => assert_eq!(rejection.reason, *reason, "{rejection}"),
+            other => panic!("{reason:?} expected, not {other:?}"),
+        }
+    }
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    assert!(records_of(&log, Topic::Activity).is_empty());
+}
+
+/// A typed record passes no JSON reader: its limits are checked all the same.
+#[test]
+fn a_typed_record_beyond_the_limits_is_refused() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let activity = |notes: String, publisher: &Publisher| TechnicianActivity {
+        common: publisher.new_common(),
+        technician_contact_id: TechnicianId(TECHNICIAN.parse().unwrap()),
+        activity_type: ActivityType::ShiftStart,
+        visit_id: None,
+        vehicle_id: None,
+        location: None,
+        notes: Some(notes.into()),
+    };
+    let fine = activity("fine".to_owned(), &publisher);
+    publisher.publish_activity(fine).unwrap();
+    let long = activity("x".repeat(70_000), &publisher);
+    match publisher.publish_activity(long) {
+        Err(PublishError::Refused(rejection)) => assert_eq!(rejection.reason, DeadLetterReason::TooLarge),
+        other => panic!("{other:?}"),
+    }
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    assert_eq!(records_of(&log, Topic::Activity).len(), 1);
+}
+
+#[test]
+fn an_emergency_goes_to_the_technicians_log_and_to_the_lane() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let text = format!(r#"{{"event":"technician_activity","technician_contact_id":"{TECHNICIAN}","activity_type":"emergency_stop"}}"#);
+    let (receipt, sent) = publisher.publish_json(&text).unwrap();
+    assert_eq!(receipt.topic, Topic::Activity);
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    for topic in [Topic::Activity, Topic::Emergency] {
+        let found = records_of(&log, topic);
+        assert_eq!(found.len(), 1, "{topic:?}");
+        assert_eq!((&found[0].record, found[0].key.as_str()), (&sent, TECHNICIAN));
+    }
+}
+
+#[test]
+fn plans_are_taken_until_a_day_ahead() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let plan = |start: Timestamp| {
+        format!(
+            r#"{{"event":"shift_plan","id":"c14361c9-8a9a-51b6-80ae-32253fb51c99","revision":0,"technician_contact_id":"{TECHNICIAN}","planned_start":"{start}","planned_end":"{}"}}"#,
+            start + 8 * HOUR_US
+        )
+    };
+    for start in [NOW - 400 * DAY_US, NOW, NOW + DAY_US] {
+        publisher.publish_json(&plan(start)).unwrap();
+    }
+    let error = publisher.publish_json(&plan(NOW + DAY_US + 1)).unwrap_err();
+    assert!(matches!(error, PublishError::LaterPlan { .. }));
+    assert!(error.to_string().contains("send it again 24 h before its start"), "{error}");
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    assert_eq!(records_of(&log, Topic::Activity).len(), 3);
+}
+
+#[test]
+fn absent_topics_are_an_error_where_they_are_not_to_be_made() {
+    let log: Arc<dyn Log> = memory_log();
+    let config = PublisherConfig { makes_topics: false, ..PublisherConfig::default() };
+    let error = Publisher::new(log, config).err().unwrap();
+    assert_eq!(error.to_string(), "preparing topic fieldline.activity");
+}
