@@ -1,11 +1,13 @@
 //! The fold's episodes added up to visits as the view does, and the two computations compared field by field.
 
+use crate::OracleUnits;
 use crate::rows::VisitRow;
 use crate::scenario::Scenario;
 use fieldline_processors_core::definition::Definition;
-use fieldline_processors_core::fold;
+use fieldline_processors_core::fold::{self, Units};
 use fieldline_schemas::ids::VisitId;
 use fieldline_schemas::results::{EpisodeResult, Finality, Measure, Quality, ShiftResult};
+use fieldline_schemas::time::DAY_US;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 use std::collections::BTreeMap;
 
@@ -66,6 +68,24 @@ pub fn differences(scenario: &Scenario, clock: Timestamp) -> Vec<String> {
     let definition = Definition::default();
     let fold = fold::fold(scenario.facts(), clock, &definition);
     let oracle = crate::evaluate(&scenario.facts(), clock, &definition);
+    let mut lines = differences_of(&fold, &oracle);
+    lines.extend(missed_timer(&fold, &oracle, scenario, clock));
+    lines
+}
+
+/// Nothing may change, other than by a record, before the instant that the fold names as its next.
+fn missed_timer(fold: &Units, now: &OracleUnits, scenario: &Scenario, clock: Timestamp) -> Option<String> {
+    let until = match fold.next_due {
+        Some(due) if due <= clock => return Some(format!("next_due: {due} is not after {clock}")),
+        Some(due) => due - 1,
+        None => clock + 1_000 * DAY_US,
+    };
+    let then = crate::evaluate(&scenario.facts(), until, &Definition::default());
+    (then != *now).then(|| format!("next_due: {:?}, but rows change before it", fold.next_due))
+}
+
+/// The same for what has been computed.
+pub fn differences_of(fold: &Units, oracle: &OracleUnits) -> Vec<String> {
     let mut lines = Vec::new();
 
     let shifts_of = |rows: &[ShiftResult]| rows.iter().map(|s| s.shift_id).collect::<Vec<_>>();

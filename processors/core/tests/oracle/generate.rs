@@ -46,20 +46,24 @@ enum Manner {
     Chaotic,
     /// Anything after anything.
     Absurd,
+    /// Days on end without a night's rest or a shift_end.
+    Restless,
 }
 
 pub fn scenario(seed: u64) -> Scenario {
     let mut random = Random::new(seed);
-    let manner = *random.pick(&[Manner::Careless, Manner::Chaotic, Manner::Chaotic, Manner::Absurd]);
+    let manners = [Manner::Careless, Manner::Chaotic, Manner::Chaotic, Manner::Chaotic, Manner::Absurd, Manner::Absurd, Manner::Restless];
+    let manner = *random.pick(&manners);
     let start_us = MONDAY_US + random.between(0, 300) * DAY_US;
     let mut steps = match manner {
         Manner::Absurd => absurd(&mut random, start_us),
+        Manner::Restless => restless(&mut random, start_us),
         _ => sensible(&mut random, start_us),
     };
     match manner {
         Manner::Careless => faults(&mut random, &mut steps, 20),
         Manner::Chaotic => faults(&mut random, &mut steps, 5),
-        Manner::Absurd => {}
+        Manner::Absurd | Manner::Restless => {}
     }
     // Whole minutes make ties; a few technicians have seconds, or microseconds.
     let grain_us = *random.pick(&[MINUTE_US, MINUTE_US, MINUTE_US, 15 * MINUTE_US, SECOND_US, 1]);
@@ -190,6 +194,25 @@ fn absurd(random: &mut Random, start_us: i64) -> Vec<Step> {
         };
         let kind = if random.one_in(3) { *random.pick(&pool) } else { *random.pick(ActivityType::ALL) };
         steps.push((at, kind, maybe_named(random)));
+    }
+    steps
+}
+
+/// Something every few hours for a week, so that no rest and no shift_end tells where a shift must begin.
+fn restless(random: &mut Random, start_us: i64) -> Vec<Step> {
+    let mut at = start_us;
+    let mut steps: Vec<Step> = Vec::new();
+    for _ in 0..random.between(20, 60) {
+        at += random.between(0, 6 * 60) * MINUTE_US;
+        let kind = match *random.pick(ActivityType::ALL) {
+            ShiftEnd if !random.one_in(8) => ShiftStart,
+            kind => kind,
+        };
+        steps.push((at, kind, maybe_named(random)));
+        if random.one_in(10) {
+            let limit_us = *random.pick(&[72 * HOUR_US, 72 * HOUR_US + MINUTE_US, 12 * HOUR_US]);
+            steps.push((at + limit_us, *random.pick(&[ShiftStart, ArrivedOnSite, WorkStarted]), maybe_named(random)));
+        }
     }
     steps
 }

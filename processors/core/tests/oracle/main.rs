@@ -21,6 +21,7 @@ use fieldline_processors_core::facts::Facts;
 use fieldline_schemas::Timestamp;
 
 /// What the oracle computes: the shifts, and one row for each visit.
+#[derive(Clone, Debug, PartialEq)]
 pub struct OracleUnits {
     pub shifts: Vec<fieldline_schemas::results::ShiftResult>,
     pub visits: Vec<rows::VisitRow>,

@@ -1,13 +1,14 @@
 //! The fold equals the oracle on messy technicians.
 
-use crate::compare::differences;
+use crate::compare::{differences, differences_of};
 use crate::generate::{Random, scenario};
 use crate::scenario::Scenario;
 use crate::shrink::{report, shrink};
 use fieldline_processors_core::definition::Definition;
-use fieldline_schemas::Timestamp;
-use fieldline_schemas::results::Measure;
+use fieldline_processors_core::fold;
+use fieldline_schemas::results::{Measure, Quality};
 use fieldline_schemas::time::{DAY_US, HOUR_US};
+use fieldline_schemas::{Anomaly, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 const TECHNICIAN_DAYS: usize = 20_000;
@@ -83,6 +84,80 @@ fn kind_of(line: &str) -> String {
     let words: Vec<&str> = line.split(':').next().unwrap_or("").split_whitespace().collect();
     let head = line.split_once(": fold").map_or(line, |(head, _)| head);
     format!("{} {}", words.first().unwrap_or(&""), head.split_whitespace().last().unwrap_or(""))
+}
+
+/// Negative control: an event taken away from one side shows, wherever it means anything.
+#[test]
+fn a_lost_event_makes_a_difference() {
+    let (mut tried, mut noticed) = (0, 0);
+    for seed in 1..400 {
+        let scenario = scenario(seed);
+        let Some(last) = scenario.activities.iter().map(|e| e.created_at).max() else { continue };
+        let whole = crate::evaluate(&scenario.facts(), last, &Definition::default());
+        for lost in 0..scenario.activities.len() {
+            let mut less = scenario.clone();
+            less.activities.remove(lost);
+            let fold = fold::fold(less.facts(), last, &Definition::default());
+            tried += 1;
+            noticed += usize::from(!differences_of(&fold, &whole).is_empty());
+        }
+    }
+    // What is not noticed: double taps, and what happens outside every shift without a visit.
+    assert!(noticed * 100 > tried * 75, "only {noticed} of {tried} lost events were noticed");
+}
+
+/// What the comparison is worth: every code, and every duration in every quality, really occurs.
+#[test]
+fn messy_technicians_reach_every_code_and_quality() {
+    let mut codes: BTreeMap<Anomaly, usize> = BTreeMap::new();
+    let mut qualities: BTreeMap<(&str, Quality), usize> = BTreeMap::new();
+    for seed in 1..3_000 {
+        let scenario = scenario(seed);
+        let units = crate::evaluate(&scenario.facts(), Timestamp(i64::MAX / 2), &Definition::default());
+        for shift in &units.shifts {
+            shift.anomalies.iter().for_each(|code| *codes.entry(code).or_default() += 1);
+            let d = &shift.durations;
+            let named = [
+                ("shift", d.shift),
+                ("travel", d.travel),
+                ("travel net", d.travel_net),
+                ("work", d.work),
+                ("pause", d.pause),
+                ("break", d.r#break),
+                ("site wait", d.site_wait),
+                ("site wrap", d.site_wrap),
+                ("on site", d.on_site),
+                ("emergency", d.emergency),
+                ("stop", d.stop),
+                ("idle", d.idle),
+            ];
+            named.into_iter().filter(|(_, m)| m.hi_us != Some(0)).for_each(|(n, m)| *qualities.entry((n, m.quality)).or_default() += 1);
+        }
+        for visit in &units.visits {
+            visit.anomalies.iter().for_each(|code| *codes.entry(code).or_default() += 1);
+            let named = [
+                ("visit travel", visit.travel),
+                ("visit on site", visit.on_site),
+                ("visit wait", visit.site_wait),
+                ("visit work", visit.work),
+                ("visit pause", visit.pause),
+                ("visit wrap", visit.wrap),
+            ];
+            named.into_iter().filter(|(_, m)| m.hi_us.is_some()).for_each(|(n, m)| *qualities.entry((n, m.quality)).or_default() += 1);
+        }
+    }
+    // A23 and A24 need more than one technician's log, A03 belongs to no row unless a shift is open, which it denies.
+    let unseen = |code: &&Anomaly| !matches!(code, Anomaly::A23 | Anomaly::A24 | Anomaly::A03) && codes.get(code).is_none_or(|n| *n < 5);
+    assert_eq!(Anomaly::ALL.iter().filter(unseen).collect::<Vec<_>>(), Vec::<&Anomaly>::new());
+    let measures: BTreeSet<&str> = qualities.keys().map(|(name, _)| *name).collect();
+    assert_eq!(measures.len(), 18);
+    for name in measures {
+        let counts = [Quality::Observed, Quality::Imputed, Quality::Open].map(|q| qualities.get(&(name, q)).copied().unwrap_or(0));
+        // A shift's end is there or not; neither it nor an emergency, nor a pause or wrap of a visit, is ever imputed.
+        let is_never_imputed = matches!(name, "shift" | "emergency" | "visit pause" | "visit wrap");
+        assert!(counts[0] >= 5 && counts[2] >= 5, "{name}: {counts:?}");
+        assert!(if is_never_imputed { counts[1] == 0 } else { counts[1] >= 5 }, "{name}: {counts:?}");
+    }
 }
 
 /// The oracle by itself: of a shift with a known length, what is certain fits in, and what is possible fills it.

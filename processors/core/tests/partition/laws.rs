@@ -1,11 +1,14 @@
 //! Laws that hold for every log.
 
 use crate::scenario::{Faults, Rng, log, number, technician};
-use crate::tables::{Output, Table, answer, anomalies, run, settings, whole};
+use crate::tables::{Output, Table, anomalies, answer, run, settings, whole};
 use fieldline_processors_core::partition::{Input, Partition, Record};
 use fieldline_schemas::{Anomaly, Timestamp};
 
-const SEEDS: u64 = 60;
+/// Enough for a quick run; `FIELDLINE_SEEDS` asks for more.
+fn seeds() -> std::ops::Range<u64> {
+    0..std::env::var("FIELDLINE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
+}
 
 fn straight(records: &[Record]) -> Vec<Output> {
     run(&mut Partition::new(settings()), records).0
@@ -24,7 +27,7 @@ fn table(records: &[Record], outputs: Vec<Output>) -> Table {
 #[test]
 fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
     let (mut splits, mut outputs) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let records = log(seed, Faults::ALL);
         let (expected, positions) = run(&mut Partition::new(settings()), &records);
         let mut rng = Rng(seed);
@@ -43,7 +46,7 @@ fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
             outputs += after.len();
         }
     }
-    assert!(splits >= 400 && outputs > 10_000, "{splits} splits, {outputs} outputs: too few to mean anything");
+    assert!(splits >= 100 && outputs > 5_000, "{splits} splits, {outputs} outputs: too few to mean anything");
 }
 
 /// The negative control of the law above: with a shorter replay the outputs differ.
@@ -65,7 +68,7 @@ fn a_replay_that_is_too_short_is_noticed() {
 #[test]
 fn live_and_history_together_equal_the_whole_log() {
     let (mut rows, mut late, mut leaning) = (0, 0, 0);
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let records = log(seed, Faults::ALL);
         let outputs = straight(&records);
         late += outputs.iter().map(|output| output.effects.recompute.len()).sum::<usize>();
@@ -75,7 +78,8 @@ fn live_and_history_together_equal_the_whole_log() {
         for n in 0..Faults::ALL.technicians {
             expected.extend(whole(&records, technician(n), last.offset, last.append_time));
         }
-        let leans = |identity| [&table, &expected].iter().any(|rows| rows.get(identity).is_some_and(|kpi| anomalies(kpi).contains(Anomaly::A29)));
+        let leans =
+            |identity| [&table, &expected].iter().any(|rows| rows.get(identity).is_some_and(|kpi| anomalies(kpi).contains(Anomaly::A29)));
         for identity in expected.keys().chain(table.keys()) {
             if leans(identity) {
                 leaning += 1;
@@ -85,19 +89,20 @@ fn live_and_history_together_equal_the_whole_log() {
             }
         }
     }
-    assert!(rows > 5_000 && late > 500 && leaning < rows / 10, "{rows} rows, {late} requests, {leaning} lean on context");
+    assert!(rows > 2_000 && late > 200 && leaning < rows / 10, "{rows} rows, {late} requests, {leaning} lean on context");
 }
 
 /// The order of arrival is not visible in the rows.
 #[test]
 fn shuffled_arrivals_give_the_same_rows() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let faults = Faults { days: 2, ticks: false, ..Faults::IN_TIME };
         let mut inputs: Vec<Input> = log(seed, faults).into_iter().map(|record| record.input).collect();
         inputs.retain(|input| input.technician().is_some());
         let arrive = |inputs: &[Input], step_us: i64| {
             let begin = crate::scenario::EPOCH + 50 * 3_600_000_000;
-            let mut arrivals: Vec<(Timestamp, Input)> = inputs.iter().zip(0_i64..).map(|(input, n)| (begin + n * step_us, *input)).collect();
+            let mut arrivals: Vec<(Timestamp, Input)> =
+                inputs.iter().zip(0_i64..).map(|(input, n)| (begin + n * step_us, *input)).collect();
             arrivals.push((begin + 13 * 3_600_000_000, Input::Tick { since: None }));
             let records = number(arrivals);
             let outputs = straight(&records);
@@ -118,7 +123,7 @@ fn shuffled_arrivals_give_the_same_rows() {
 /// A duplicate appended anywhere changes no row and causes none.
 #[test]
 fn duplicates_are_counted_and_have_no_effect() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         // In time: else a duplicate keeps a marker alive that would have left the window, by design.
         let records = log(seed, Faults::IN_TIME);
         let mut rng = Rng(seed);
@@ -147,7 +152,7 @@ fn duplicates_are_counted_and_have_no_effect() {
 /// I5: the version of an identity's row only grows, and no two rows share one.
 #[test]
 fn versions_grow() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let records = log(seed, Faults::ALL);
         let mut versions = std::collections::BTreeMap::new();
         for kpi in straight(&records).into_iter().flat_map(|output| output.effects.kpis) {

@@ -103,8 +103,10 @@ pub fn log(seed: u64, faults: Faults) -> Vec<Record> {
             at = at + 10 * MINUTE_US + rng.span(3 * HOUR_US);
         }
     }
-    arrivals.push((EPOCH + (faults.days + 12) * DAY_US, Input::Tick { since: None }));
     arrivals.sort_by_key(|(at, _)| *at);
+    // Everything is over and final at the end.
+    let end = arrivals.last().map_or(EPOCH, |(at, _)| *at) + 100 * HOUR_US;
+    arrivals.push((end, Input::Tick { since: None }));
     number(arrivals)
 }
 
