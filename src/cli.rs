@@ -66,10 +66,7 @@ pub enum Command {
     Config,
     /// Serves the embedded engine to the process that started it.
     #[command(hide = true)]
-    EngineServe {
-        /// Arguments of the parent, as JSON.
-        arguments: String,
-    },
+    EngineServe,
 }
 
 #[derive(Args, Debug)]

@@ -29,7 +29,6 @@ pub const KEYS: &[Key] = &[
     key("log", "warn", "Log filter on standard error: error, warn, info, debug, trace, or per module as in info,fieldline_sinks=debug."),
     key("topics.prefix", "fieldline.", "Text before the name of every topic and consumer group."),
     key("topics.partitions", "8", "Partitions of each topic where it is created. Fixed from then on. 1 to 256."),
-    key("topics.retention_days", "30", "Days that the embedded log keeps records of events and results. 9 at least: the live window and a day. 0 keeps them for ever."),
     key("log_store.fsync", "false", "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9)."),
     key("kafka.brokers", "", "host:port list of Apache Kafka. Not set: the embedded log in data_dir."),
     key("clickhouse.url", "", "http(s)://host:port of ClickHouse. Not set: the embedded engine in data_dir."),
@@ -50,7 +49,6 @@ pub struct Config {
     pub log: String,
     pub topics_prefix: String,
     pub topics_partitions: i32,
-    pub topics_retention_days: u64,
     pub log_store_fsync: bool,
     pub clickhouse: Option<ExternalClickHouse>,
     pub clickhouse_database: String,
@@ -107,8 +105,6 @@ impl Config {
         if let Some(brokers) = set("kafka.brokers")? {
             bail!("kafka.brokers = {brokers:?}: this version has no Kafka client yet; leave it out to use the embedded log");
         }
-        let retention_days = number("topics.retention_days", 0, 100_000)?;
-        ensure!(retention_days == 0 || retention_days >= 9, "topics.retention_days = {retention_days}: at least 9, or 0 for no limit");
         let database = text("clickhouse.database")?;
         let plain = database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !database.is_empty();
         ensure!(plain, "clickhouse.database = {database:?}: letters, digits and underscores are wanted");
@@ -126,7 +122,6 @@ impl Config {
             log: text("log")?,
             topics_prefix: text("topics.prefix")?,
             topics_partitions: number("topics.partitions", 1, 256)? as i32,
-            topics_retention_days: retention_days,
             log_store_fsync: truth("log_store.fsync")?,
             clickhouse: url.map(|url| ExternalClickHouse { url, user, password }),
             clickhouse_database: database,
@@ -236,7 +231,6 @@ mod tests {
     fn wrong_values_are_refused_with_the_setting_named() {
         let cases = [
             ("topics.partitions = 0", "topics.partitions"),
-            ("topics.retention_days = 3", "topics.retention_days"),
             ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
             ("kafka.brokers = \"localhost:9092\"", "kafka.brokers"),

@@ -1,3 +1,70 @@
-fn main() -> anyhow::Result<()> {
-    anyhow::bail!("no command is wired yet")
+//! The thin binary: what was typed, the configuration, and which rooms to open.
+
+mod cli;
+mod commands;
+mod config;
+mod engine;
+mod pipeline;
+
+use anyhow::Result;
+use clap::Parser;
+use cli::{Cli, Command};
+use config::Config;
+use std::process::ExitCode;
+
+/// See `fieldline --help`.
+const WRONG_COMMAND: u8 = 2;
+const FOLDER_IN_USE: u8 = 4;
+const FAILED: u8 = 5;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::EngineServe = cli.command {
+        return done(fieldline_sinks::engine::serve().map_err(Into::into));
+    }
+    let config = match configuration(&cli.common) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("fieldline: {error:#}");
+            return ExitCode::from(WRONG_COMMAND);
+        }
+    };
+    log_to_stderr(&config.log);
+    match cli.command {
+        Command::Demo(arguments) => done(commands::demo::run(&config, &arguments)),
+        Command::Import(arguments) => commands::import::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
+        Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
+        Command::Run => done(commands::run::run(&config)),
+        Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
+        Command::Verify(arguments) => { let _ = arguments; ExitCode::SUCCESS },
+        Command::Engine { action } => done(commands::engine::run(&config, &action)),
+        Command::Config => {
+            print!("{}", config::sample());
+            ExitCode::SUCCESS
+        }
+        Command::EngineServe => ExitCode::from(FAILED),
+    }
+}
+
+fn configuration(common: &cli::Common) -> Result<Config> {
+    let mut flags = common.set.clone();
+    flags.extend(common.data_dir.as_ref().map(|dir| ("data_dir".to_owned(), dir.to_string_lossy().into_owned())));
+    flags.extend(common.log.as_ref().map(|filter| ("log".to_owned(), filter.clone())));
+    Config::load(common.config.as_deref(), &flags)
+}
+
+fn log_to_stderr(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("fieldline: log = {filter:?} is no log filter ({error}); using warn");
+        tracing_subscriber::EnvFilter::new("warn")
+    });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
+}
+
+/// The exit code of an outcome, with its reason on standard error.
+fn done(outcome: Result<()>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("fieldline: {error:#}");
+    let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));
+    ExitCode::from(if in_use { FOLDER_IN_USE } else { FAILED })
 }

@@ -1,0 +1,42 @@
+//! `fieldline engine install|status`.
+
+use crate::cli::EngineAction;
+use crate::config::Config;
+use crate::engine::library;
+use anyhow::{Context, Result};
+use fieldline_sinks::engine::install;
+use std::path::Path;
+
+pub fn run(config: &Config, action: &EngineAction) -> Result<()> {
+    match action {
+        EngineAction::Install { from } => {
+            if let Some(from) = from {
+                return take(from);
+            }
+            println!("{}", library(config)?.display());
+        }
+        EngineAction::Status(arguments) => {
+            let found = install::locate(config.engine.as_deref())?;
+            if arguments.json {
+                println!("{}", serde_json::json!({ "version": install::LIBRARY_VERSION, "library": found }));
+            } else {
+                match found {
+                    Some(path) => println!("ClickHouse engine {} at {}", install::LIBRARY_VERSION, path.display()),
+                    None => println!("not installed; `fieldline engine install` fetches version {}", install::LIBRARY_VERSION),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies a library that is already on this machine into the cache folder.
+fn take(from: &Path) -> Result<()> {
+    let folder = install::cache_dir()?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    let (unfinished, to) = (folder.join("libchdb.so.new"), folder.join("libchdb.so"));
+    std::fs::copy(from, &unfinished).with_context(|| format!("copying {} to {}", from.display(), unfinished.display()))?;
+    std::fs::rename(&unfinished, &to).with_context(|| format!("renaming {} to {}", unfinished.display(), to.display()))?;
+    println!("{}", to.display());
+    Ok(())
+}

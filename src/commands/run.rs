@@ -1,0 +1,50 @@
+//! `fieldline run`: the pipeline until somebody stops it.
+
+use crate::config::Config;
+use crate::pipeline::{Pipeline, Time};
+use anyhow::{Context, Result};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How often the stages are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+pub fn run(config: &Config) -> Result<()> {
+    let stopping = stop_signal()?;
+    let mut pipeline = Pipeline::start(config, Time::Clock)?;
+    eprintln!("fieldline runs on {}; stop it with Ctrl-C", config.data_dir.display());
+    let outcome = loop {
+        match stopping.recv_timeout(LOOK_EVERY) {
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(error) = pipeline.check() {
+                    break Err(error);
+                }
+            }
+            _ => break Ok(()),
+        }
+    };
+    eprintln!("stopping: finishing what is in hand");
+    let stopped = pipeline.stop();
+    outcome.and(stopped)
+}
+
+/// Tells of the first Ctrl-C or SIGTERM; a second one ends the process at once.
+fn stop_signal() -> Result<std::sync::mpsc::Receiver<()>> {
+    let (tell, told) = channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("listening for signals")?;
+    let listen = move || {
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+            for signals in 0.. {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                if signals > 0 {
+                    std::process::exit(130);
+                }
+                _ = tell.send(());
+            }
+        });
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(listen).context("listening for signals")?;
+    Ok(told)
+}
