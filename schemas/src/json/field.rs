@@ -58,7 +58,7 @@ fn take_field<T: JsonField>(object: &mut Object<'_>, name: &'static str) -> Resu
     value.map_err(|fault| fault.within(name))
 }
 
-fn put_field<T: JsonField>(value: &T, name: &'static str, out: &mut String) -> Result<(), Fault> {
+pub(crate) fn put_field<T: JsonField>(value: &T, name: &'static str, out: &mut String) -> Result<(), Fault> {
     if value.is_absent() || value.is_default() && DEFAULTED.contains(&name) {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! One record becomes one JSON object on one line.
 
-use super::field::JsonRecord;
+use super::field::{JsonRecord, put_field};
+use crate::events::Signal;
 use crate::rejection::{Fault, Rejection};
 use crate::results::Kpi;
 use crate::wire::AnyRecord;
@@ -27,7 +28,7 @@ fn put_record(record: &AnyRecord<'_>, out: &mut String) -> Result<(), Fault> {
         AnyRecord::Contact(r) => r.put_fields(out),
         AnyRecord::DeviceHeartbeat(r) => r.put_fields(out),
         AnyRecord::AlertAction(r) => r.put_fields(out),
-        AnyRecord::Signal(r) => r.put_fields(out),
+        AnyRecord::Signal(r) => put_signal(r, out),
         AnyRecord::Clearance(r) => r.put_fields(out),
         AnyRecord::Tick(r) => r.put_fields(out),
         AnyRecord::RecomputeRequest(r) => r.put_fields(out),
@@ -41,4 +42,12 @@ fn put_record(record: &AnyRecord<'_>, out: &mut String) -> Result<(), Fault> {
             }
         }
     }
+}
+
+/// A signal's own `event` would collide with the name of the kind.
+fn put_signal(signal: &Signal<'_>, out: &mut String) -> Result<(), Fault> {
+    put_field(&signal.source_topic, "source_topic", out)?;
+    put_field(&signal.source_partition, "source_partition", out)?;
+    put_field(&signal.source_offset, "source_offset", out)?;
+    put_field(&signal.event, "operational_event", out)
 }

@@ -9,7 +9,7 @@ use super::field::Field;
 use super::input::Input;
 use super::record::{AnyRecord, Kind};
 use super::tombstone::Tombstone;
-use super::values::record_from_value;
+use super::values::from_avro_value;
 use crate::events::DeadLetterReason;
 use crate::limits::{DEAD_LETTER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::rejection::{Fault, Rejection, Trouble};
@@ -248,7 +248,7 @@ pub(crate) fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Res
     if !payload.rest.is_empty() {
         return Err(Fault::from(Trouble::LeftOver).reject(kind.name()));
     }
-    record_from_value(kind, value).map_err(|fault| fault.reject(kind.name()))
+    from_avro_value(kind, value)
 }
 
 /// The schema's JSON without what does not change how bytes are read. The fingerprint leaves the logical types out, so

@@ -13,4 +13,4 @@ pub(crate) mod values;
 pub use codec::{Codec, SchemaError, SchemaId};
 pub use embedded::{Schemas, schemas};
 pub use record::{AnyRecord, Kind};
-pub use values::to_avro_value;
+pub use values::{from_avro_value, to_avro_value};

@@ -7,7 +7,7 @@ use super::tombstone::Tombstone;
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::events::*;
 use crate::ids::*;
-use crate::rejection::{Fault, Trouble};
+use crate::rejection::{Fault, Rejection, Trouble};
 use crate::results::*;
 use crate::time::Timestamp;
 use crate::version::Version;
@@ -155,8 +155,12 @@ macro_rules! record_values {
 }
 each_record!(record_values);
 
-/// A record of `kind` from a value that has been resolved to our schema.
-pub(crate) fn record_from_value(kind: Kind, value: Value) -> Result<AnyRecord<'static>, Fault> {
+/// A record of `kind` from a value that has been resolved to our schema of it.
+pub fn from_avro_value(kind: Kind, value: Value) -> Result<AnyRecord<'static>, Rejection> {
+    record_from_value(kind, value).map_err(|fault| fault.reject(kind.name()))
+}
+
+fn record_from_value(kind: Kind, value: Value) -> Result<AnyRecord<'static>, Fault> {
     let Value::Record(fields) = value else { return Err(Trouble::Type.into()) };
     let fields = &mut fields.into_iter();
     Ok(match kind {
