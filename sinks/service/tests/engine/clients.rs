@@ -153,7 +153,7 @@ async fn queries_run_side_by_side() {
         .map(|number: u64| {
             let client = test.client();
             tokio::spawn(async move {
-                let query = if number % 5 == 0 { "SELECT toUInt64(nothing + ?)" } else { "SELECT toUInt64(?)" };
+                let query = if number.is_multiple_of(5) { "SELECT toUInt64(nothing + ?)" } else { "SELECT toUInt64(?)" };
                 client.query(query).bind(number).fetch_one::<u64>().await.ok()
             })
         })

@@ -37,7 +37,7 @@ impl<R: Read> BlockReader<R> {
         let (checksum, header) = head.split_at(CHECKSUM_BYTES);
         let compressed_bytes = size(&header[1..5]);
         let bytes = size(&header[5..9]);
-        if compressed_bytes < HEADER_BYTES || compressed_bytes > BLOCK_BYTES_MAX || bytes > BLOCK_BYTES_MAX {
+        if !(HEADER_BYTES..=BLOCK_BYTES_MAX).contains(&compressed_bytes) || bytes > BLOCK_BYTES_MAX {
             return Err(corrupt("sizes of a compressed block out of range"));
         }
         self.compressed.clear();
