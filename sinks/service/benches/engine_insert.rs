@@ -1,6 +1,8 @@
 //! What the embedded engine costs: start, the smallest query, and inserts of 20 columns in Native blocks over HTTP.
 //!
-//! `cargo bench -p fieldline-sinks --bench engine_insert`; results with date and machine are in ARCHITECTURE.md.
+//! `cargo bench -p fieldline-sinks --bench engine_insert`. 2026-11-24, 2 virtual cores of x86-64, other work beside it:
+//! start 76 ms, `SELECT 1` 1.0 to 1.4 ms, inserts 0.8 µs of the engine's CPU a row, plain or LZ4, with or without fsync;
+//! the client 0.03 µs plain, 0.14 µs LZ4.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark stops where anything fails")]
 
