@@ -244,7 +244,7 @@ fn the_finished_position_is_the_start_of_the_unfinished_second() {
 #[test]
 fn technicians_of_whom_nothing_is_left_are_forgotten() {
     let mut partition = Partition::new(settings());
-    let log = Log::new().claim(0, event(1, 0, ShiftStart)).claim(8, event(2, 8, ShiftEnd)).tick(300);
+    let log = Log::new().claim(0, event(1, 0, ShiftStart)).claim(8, event(2, 8, ShiftEnd)).tick(195);
     run(&mut partition, &log.records);
     assert_eq!(partition.technicians(), 1, "what is left goes in bulk, some hours later");
     let more = log.tick(310).tick(320);
