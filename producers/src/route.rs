@@ -2,8 +2,8 @@
 
 use fieldline_log::{Destination, partition_for_key};
 use fieldline_schemas::events::{ActivityType, DeadLetterReason};
-use fieldline_schemas::{AnyRecord, Rejection, Timestamp, Topic};
 use fieldline_schemas::time::DAY_US;
+use fieldline_schemas::{AnyRecord, Rejection, Timestamp, Topic};
 
 /// How long before its start a plan goes into its technician's log. Plans that start later wait in `plans`.
 pub const PLAN_RELEASED_BEFORE_US: i64 = DAY_US;

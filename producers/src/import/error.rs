@@ -10,7 +10,7 @@ pub enum ImportError {
     #[error("reading {file} after line {line}")]
     Read { file: String, line: u64, source: std::io::Error },
     #[error("appending the records of {file} from line {line} on")]
-    Append { file: String, line: u64, source: PublishError },
+    Append { file: String, line: u64, source: Box<PublishError> },
     #[error("finishing the import")]
     Finish(#[from] PublishError),
     #[error("a thread of the import stopped without finishing {file}")]

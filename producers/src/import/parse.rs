@@ -98,8 +98,9 @@ impl Parser {
             let detail = format!("a line of {} bytes, at most {LINE_BYTES_MAX} are read", line.len());
             return Err(Rejection::new(DeadLetterReason::TooLarge, detail));
         }
-        let text = std::str::from_utf8(line)
-            .map_err(|e| Rejection::new(DeadLetterReason::Undecodable, format!("not UTF-8 from byte {} of the line on", e.valid_up_to())))?;
+        let text = std::str::from_utf8(line).map_err(|e| {
+            Rejection::new(DeadLetterReason::Undecodable, format!("not UTF-8 from byte {} of the line on", e.valid_up_to()))
+        })?;
         let read = read_json(text, Missing::Refuse)?;
         let mut record = read.record;
         let topic = topic_of(&record)?;

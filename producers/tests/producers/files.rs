@@ -1,7 +1,9 @@
 use crate::records::{memory_log, records_of};
 use fieldline_log::Log;
 use fieldline_log::memory::MemoryLog;
-use fieldline_producers::import::{ImportError, ImportOptions, ImportSummary, LINE_BYTES_MAX, Progress, Refusal, Source, import, plan_as_live};
+use fieldline_producers::import::{
+    ImportError, ImportOptions, ImportSummary, LINE_BYTES_MAX, Progress, Refusal, Source, import, plan_as_live,
+};
 use fieldline_producers::simulate::{Faults, Simulator, SimulatorConfig, to_ndjson};
 use fieldline_producers::{Publisher, PublisherConfig};
 use fieldline_schemas::events::DeadLetterReason;
@@ -172,7 +174,8 @@ fn errors_name_the_file_and_the_line() {
 fn later_plans_are_refused_with_what_to_do_and_unknown_keys_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let plan = r#"{"event":"shift_plan","id":"c14361c9-8a9a-51b6-80ae-32253fb51c99","revision":0,"technician_contact_id":"126e3ab1-b189-5b22-8abe-bc5abc119d0f","planned_start":"2150-01-01T08:00:00Z","planned_end":"2150-01-01T16:00:00Z"}"#;
-    let strange = activity(1, "shift_start").replace("{\"event\"", "{\"colour\":\"red\",\"mood\":3,\"received_at\":\"2025-03-03T08:05:00Z\",\"event\"");
+    let strange = activity(1, "shift_start")
+        .replace("{\"event\"", "{\"colour\":\"red\",\"mood\":3,\"received_at\":\"2025-03-03T08:05:00Z\",\"event\"");
     let text = [plan.to_owned(), plan.replace("2150", "2015"), strange].join("\n");
     let log = memory_log();
     let summary = import_into(&log, &[write(folder.path(), "plans.ndjson", text.as_bytes())]);

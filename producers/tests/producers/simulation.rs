@@ -107,8 +107,11 @@ fn days_are_plausible() {
 /// On the days on which the clocks change, local times stay what people do, durations stay what they last.
 #[test]
 fn daylight_saving_changes_labels_only() {
-    for (first, offsets, changes_at) in [((2025, 3, 29), [60, 120], "2025-03-30T01:00:00.000000Z"), ((2025, 10, 25), [120, 60], "2025-10-26T01:00:00.000000Z")] {
-        let config = SimulatorConfig { first_day: NaiveDate::from_ymd_opt(first.0, first.1, first.2).unwrap(), ..config(2_000, 3, Faults::none()) };
+    for (first, offsets, changes_at) in
+        [((2025, 3, 29), [60, 120], "2025-03-30T01:00:00.000000Z"), ((2025, 10, 25), [120, 60], "2025-10-26T01:00:00.000000Z")]
+    {
+        let config =
+            SimulatorConfig { first_day: NaiveDate::from_ymd_opt(first.0, first.1, first.2).unwrap(), ..config(2_000, 3, Faults::none()) };
         let mut seen = BTreeSet::new();
         let mut across = 0;
         for events in activities(Simulator::new(config).unwrap()).values() {
@@ -123,11 +126,18 @@ fn daylight_saving_changes_labels_only() {
                 last_offset = Some(offset);
                 if event.activity_type == A::ShiftStart {
                     let local_minute = (at.0 / MINUTE_US + i64::from(offset)).rem_euclid(1_440);
-                    assert!((375..=560).contains(&local_minute) || (1_270..=1_310).contains(&local_minute), "shift at local minute {local_minute}");
+                    assert!(
+                        (375..=560).contains(&local_minute) || (1_270..=1_310).contains(&local_minute),
+                        "shift at local minute {local_minute}"
+                    );
                 }
             }
         }
-        assert_eq!(seen.into_iter().collect::<Vec<_>>(), { let mut o = offsets.to_vec(); o.sort_unstable(); o });
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), {
+            let mut o = offsets.to_vec();
+            o.sort_unstable();
+            o
+        });
         assert!(across > 0, "a night shift lies over the change");
     }
 }
@@ -215,7 +225,10 @@ fn plans_come_first_and_within_their_day() {
 
 #[test]
 fn impossible_configurations_are_refused() {
-    assert_eq!(time_zone("Europe/Nowhere").unwrap_err().to_string(), "\"Europe/Nowhere\" is no time zone of the IANA database, such as Europe/Amsterdam");
+    assert_eq!(
+        time_zone("Europe/Nowhere").unwrap_err().to_string(),
+        "\"Europe/Nowhere\" is no time zone of the IANA database, such as Europe/Amsterdam"
+    );
     for (bad, field) in [
         (SimulatorConfig { technicians: 0, ..SimulatorConfig::default() }, "technicians"),
         (SimulatorConfig { days: 0, ..SimulatorConfig::default() }, "days"),
