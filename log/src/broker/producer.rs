@@ -40,8 +40,9 @@ impl Lane {
         let mut bytes = 0;
         if !self.handed.is_empty() {
             let end = self.storage.acknowledged_end()?;
-            while let Some(handed) = self.handed.pop_front_if(|h| h.end <= end) {
+            while let Some(handed) = self.handed.front().filter(|h| h.end <= end) {
                 bytes += handed.bytes;
+                self.handed.pop_front();
             }
         }
         Ok(bytes)
