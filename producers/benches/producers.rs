@@ -49,7 +49,7 @@ fn import(criterion: &mut Criterion) {
     group.bench_function("gunzip alone", |bencher| {
         bencher.iter(|| {
             let mut text = Vec::new();
-            File::open(&packed).and_then(|f| flate2::read::MultiGzDecoder::new(f).read_to_end(&mut text)).map_or(0, |n| black_box(n))
+            File::open(&packed).and_then(|f| flate2::read::MultiGzDecoder::new(f).read_to_end(&mut text)).map_or(0, black_box)
         });
     });
     group.finish();

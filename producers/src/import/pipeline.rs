@@ -97,7 +97,11 @@ impl Run<'_> {
             early.insert(number, chunk);
             while let Some(mut chunk) = early.remove(&next) {
                 next += 1;
-                take(&chunk).map_err(|error| ImportError::Append { file: source.name(), line: chunk.first_line, source: Box::new(error) })?;
+                take(&chunk).map_err(|error| ImportError::Append {
+                    file: source.name(),
+                    line: chunk.first_line,
+                    source: Box::new(error),
+                })?;
                 self.summary.add(&mut chunk, self.options.refused_kept_max);
                 if self.told.elapsed() >= PROGRESS_EVERY {
                     self.tell(source, progress);

@@ -2,13 +2,12 @@
 
 use fieldline_log::memory::{MemoryLog, MemoryOptions};
 use fieldline_log::{Log, Polled};
-use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic};
+use fieldline_schemas::{AnyRecord, Codec, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Read {
     pub partition: i32,
-    pub append_time: Timestamp,
     pub key: String,
     pub record: AnyRecord<'static>,
 }
@@ -18,7 +17,6 @@ pub fn memory_log() -> Arc<MemoryLog> {
 }
 
 /// Every record of a topic, partition by partition.
-#[expect(clippy::unwrap_used, reason = "part of the tests")]
 pub fn records_of(log: &Arc<MemoryLog>, topic: Topic) -> Vec<Read> {
     let name = topic.full_name("fieldline.");
     let mut consumer = log.consumer(&format!("test-{}", topic.name()), &[&name]).unwrap();
@@ -29,7 +27,6 @@ pub fn records_of(log: &Arc<MemoryLog>, topic: Topic) -> Vec<Read> {
             Polled::Assigned(partitions) => partitions.iter().for_each(|p| consumer.seek(p, 0).unwrap()),
             Polled::Records(batch) => read.extend(batch.iter().map(|r| Read {
                 partition: batch.partition.partition,
-                append_time: r.append_time,
                 key: String::from_utf8(r.key.to_vec()).unwrap(),
                 record: codec.decode(r.value).unwrap().into_owned(),
             })),
