@@ -74,7 +74,7 @@ SELECT
     wrap_seconds_lo_ AS wrap_seconds_lo,
     wrap_seconds_hi_ AS wrap_seconds_hi,
     wrap_seconds_quality_ AS wrap_seconds_quality,
-    completed_at_ IS NOT NULL AS completed,
+    CAST(completed_at_ IS NOT NULL, 'Bool') AS completed,
     if(depends_on_context, arrayPushBack(anomalies_, 'A29'), anomalies_) AS anomalies,
     toString(finality_) AS finality,
     toUInt16(bitAnd(bitShiftRight(version_, 48), 4095)) AS definition_version,

@@ -61,7 +61,7 @@ WITH
     )
 SELECT
     published_at_ AS published_at,
-    NOT stands AS withdrawn,
+    CAST(NOT stands, 'Bool') AS withdrawn,
     technician_contact_id,
     visit_id,
     shift_id_ AS shift_id,
@@ -94,7 +94,7 @@ SELECT
     wrap_seconds_lo_ AS wrap_seconds_lo,
     wrap_seconds_hi_ AS wrap_seconds_hi,
     wrap_seconds_quality_ AS wrap_seconds_quality,
-    completed_at_ IS NOT NULL AS completed,
+    CAST(completed_at_ IS NOT NULL, 'Bool') AS completed,
     if(depends_on_context, arrayPushBack(anomalies_, 'A29'), anomalies_) AS anomalies,
     toString(finality_) AS finality,
     toUInt16(bitAnd(bitShiftRight(version_, 48), 4095)) AS definition_version,

@@ -33,13 +33,14 @@ impl std::fmt::Debug for ClickHouseTarget {
     }
 }
 
-impl From<&crate::engine::Endpoint> for ClickHouseTarget {
-    fn from(endpoint: &crate::engine::Endpoint) -> Self {
+impl ClickHouseTarget {
+    /// A database of the embedded engine.
+    pub fn embedded(endpoint: &crate::engine::Endpoint, database: &str) -> Self {
         Self {
             url: endpoint.url.clone(),
             user: endpoint.user.clone(),
             password: endpoint.password.clone(),
-            database: endpoint.database.clone(),
+            database: database.to_owned(),
         }
     }
 }

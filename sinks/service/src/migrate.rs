@@ -39,6 +39,7 @@ migrations! {
     "0017_view_visits_history.sql"
     "0018_view_technician_days.sql"
     "0019_view_dead_letters.sql"
+    "0020_view_data_quality.sql"
 }
 
 impl Migration {
@@ -179,7 +180,7 @@ mod tests {
     fn only_what_is_missing_is_applied() {
         assert_eq!(numbers(&[]).unwrap(), [1, 2]);
         assert_eq!(numbers(&[(1, KNOWN[0].hash())]).unwrap(), [2]);
-        assert_eq!(numbers(&[(1, KNOWN[0].hash()), (2, KNOWN[1].hash())]).unwrap(), []);
+        assert_eq!(numbers(&[(1, KNOWN[0].hash()), (2, KNOWN[1].hash())]).unwrap(), Vec::<u32>::new());
     }
 
     #[test]

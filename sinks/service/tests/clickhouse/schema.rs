@@ -1,0 +1,76 @@
+//! The database is what the rows and the documentation say it is.
+
+use crate::setup::TestDatabase;
+use fieldline_sinks::{Deadlines, Engines, MigrateError, migrate};
+use fieldline_sinks_rows::{ActivityRows, CallRows, DeadLetterRows, EpisodeRows, FactRows, OperationRows, ShiftRows};
+
+#[test]
+fn migrations_apply_once_and_refuse_what_they_do_not_know() {
+    let test = TestDatabase::new("migrations");
+    let again = || migrate(&test.target, Engines::Single, Deadlines::default());
+    assert_eq!(again().unwrap(), 0);
+
+    test.database.execute("INSERT INTO schema_migrations (number, name, hash) VALUES (1, 'schema_migrations', 'other')").unwrap();
+    assert!(matches!(again(), Err(MigrateError::Changed { number: 1, .. })));
+
+    test.database.execute("INSERT INTO schema_migrations (number, name, hash) VALUES (9999, 'of tomorrow', '')").unwrap();
+    assert!(matches!(again(), Err(MigrateError::Ahead { found: 9999, .. })));
+
+    // A crash between a statement and its record: the statement runs again.
+    test.database.execute("TRUNCATE TABLE schema_migrations").unwrap();
+    assert!(again().unwrap() > 10);
+}
+
+#[test]
+fn a_name_that_is_no_name_is_refused() {
+    let mut target = TestDatabase::new("names").target;
+    target.database = "x`; DROP DATABASE default".to_owned();
+    assert!(matches!(migrate(&target, Engines::Single, Deadlines::default()), Err(MigrateError::Name(_))));
+}
+
+#[test]
+fn tables_have_the_columns_that_are_written() {
+    let test = TestDatabase::new("columns");
+    let tables = [
+        ("technician_activity_log", ActivityRows::default().description()),
+        ("communication_call_details_log", CallRows::default().description()),
+        ("operational_event_log", OperationRows::default().description()),
+        ("technician_facts_log", FactRows::default().description()),
+        ("shift_results", ShiftRows::default().description()),
+        ("shift_results_history", ShiftRows::default().description()),
+        ("episode_results", EpisodeRows::default().description()),
+        ("episode_results_history", EpisodeRows::default().description()),
+        ("dead_letters_log", DeadLetterRows::default().description()),
+    ];
+    for (table, written) in tables {
+        let stored = test.lines(&format!(
+            "SELECT name || '\t' || type FROM system.columns WHERE database = currentDatabase() AND table = '{table}' \
+             AND default_kind = '' ORDER BY position FORMAT TSVRaw"
+        ));
+        let written: Vec<_> = written.into_iter().map(|(name, kind)| format!("{name}\t{kind}")).collect();
+        assert_eq!(stored, written, "{table}");
+    }
+}
+
+#[test]
+fn every_table_view_and_column_is_described() {
+    let test = TestDatabase::new("comments");
+    test.check("SELECT name FROM system.tables WHERE database = currentDatabase() AND comment = ''", &[]);
+    test.check("SELECT table, name FROM system.columns WHERE database = currentDatabase() AND comment = ''", &[]);
+    test.check("SELECT count() >= 10 FROM system.tables WHERE database = currentDatabase() AND engine = 'View'", &["1"]);
+}
+
+#[test]
+fn every_view_answers_with_the_types_it_declares() {
+    let test = TestDatabase::new("empty");
+    for view in test.lines("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'") {
+        test.check(&format!("SELECT * FROM {view} LIMIT 1"), &[]);
+        // A view gives what its query gives, whatever its declaration says.
+        let declared = test.lines(&format!(
+            "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '{view}' ORDER BY position"
+        ));
+        let described = test.lines(&format!("DESCRIBE TABLE (SELECT * FROM {view})"));
+        let given: Vec<_> = described.iter().map(|line| line.split('\t').take(2).collect::<Vec<_>>().join("\t")).collect();
+        assert_eq!(declared, given, "{view}");
+    }
+}
