@@ -1,6 +1,7 @@
 //! The activity record, decoded and encoded: our codec against `apache-avro`'s values.
 //!
 //! `cargo bench -p fieldline-schemas --profile release`
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fieldline_schemas::events::{ActivityType, Common, Location, TechnicianActivity};

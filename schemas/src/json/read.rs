@@ -1,7 +1,7 @@
 //! One JSON object becomes one record.
 
 use super::field::{JsonRecord, time_of};
-use super::text::{Object, canonical, quoted};
+use super::text::{Entry, Object, canonical, quoted};
 use crate::events::{Common, DeadLetterReason, Location};
 use crate::limits::{JSON_BYTES_MAX, METADATA_DEPTH_MAX};
 use crate::rejection::{Fault, Rejection, Trouble};
@@ -138,7 +138,7 @@ fn offset_minutes(object: &Object<'_>, assigned: &[&str]) -> Option<i16> {
 }
 
 /// The keys of `location` that are none of its fields, as an object.
-fn unknown_in_location<'a>(object: &Object<'_>) -> Result<Option<(Cow<'a, str>, Cow<'a, RawValue>)>, Fault> {
+fn unknown_in_location<'a>(object: &Object<'_>) -> Result<Option<Entry<'a>>, Fault> {
     let Some(raw) = object.get("location") else { return Ok(None) };
     let fault = |trouble: Trouble| Fault::from(trouble).within("location");
     let mut location = Object::parse(raw.get()).map_err(fault)?;
@@ -154,7 +154,7 @@ fn unknown_in_location<'a>(object: &Object<'_>) -> Result<Option<(Cow<'a, str>, 
 
 /// Puts unknown keys under `unmapped` of the metadata; metadata that is no object goes there too. Where the sender's own
 /// `unmapped` has the same key, both values are kept, in an array. Returns whether the metadata itself was such a value.
-fn keep_unknown(common: &mut Common<'_>, unknown: &[(Cow<'_, str>, Cow<'_, RawValue>)]) -> Result<bool, Trouble> {
+fn keep_unknown(common: &mut Common<'_>, unknown: &[Entry<'_>]) -> Result<bool, Trouble> {
     let no_object = common.metadata.as_deref().is_some_and(|metadata| !metadata.starts_with('{'));
     if unknown.is_empty() && !no_object {
         return Ok(false);

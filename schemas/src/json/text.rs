@@ -10,10 +10,13 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// A key and its value, unread.
+pub(crate) type Entry<'a> = (Cow<'a, str>, Cow<'a, RawValue>);
+
 /// The keys of one object, in the order sent, with their values unread.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    entries: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+    entries: Vec<Entry<'a>>,
 }
 
 /// A key, borrowed where it has no escapes.
@@ -72,12 +75,12 @@ impl<'a> Object<'a> {
     }
 
     /// Removes the entries of these keys, whole.
-    pub fn set_aside(&mut self, keys: &[&str]) -> Vec<(Cow<'a, str>, Cow<'a, RawValue>)> {
+    pub fn set_aside(&mut self, keys: &[&str]) -> Vec<Entry<'a>> {
         self.entries.extract_if(.., |(name, _)| keys.contains(&&**name)).collect()
     }
 
     /// What nobody took.
-    pub fn into_rest(self) -> Vec<(Cow<'a, str>, Cow<'a, RawValue>)> {
+    pub fn into_rest(self) -> Vec<Entry<'a>> {
         self.entries
     }
 }

@@ -153,15 +153,20 @@ fn check_size(kind: Kind, datum: &[u8]) -> Result<(), Rejection> {
     if datum.len() > max { Err(too_large(datum.len())) } else { Ok(()) }
 }
 
+/// The record of our current schema of `kind` in `datum`, which it fills exactly.
 fn decode_fast(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Rejection> {
     check_size(kind, datum)?;
-    read_datum(kind, datum).map_err(|fault| fault.reject(kind.name()))
+    let mut input = Input::new(datum);
+    match read_record(kind, &mut input) {
+        Ok(record) if input.left() == 0 => Ok(record),
+        Ok(_) => Err(Fault::from(Trouble::LeftOver).reject(kind.name())),
+        Err(trouble) => Err(input.fault(trouble).reject(kind.name())),
+    }
 }
 
-/// The record of our current schema of `kind` in `datum`, which it fills exactly.
-pub(crate) fn read_datum(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Fault> {
-    let input = &mut Input::new(datum);
-    let record = match kind {
+#[inline]
+fn read_record<'a>(kind: Kind, input: &mut Input<'a>) -> Result<AnyRecord<'a>, Trouble> {
+    Ok(match kind {
         Kind::TechnicianActivity => AnyRecord::TechnicianActivity(Field::read(input)?),
         Kind::Tick => AnyRecord::Tick(Field::read(input)?),
         Kind::CommunicationCall => AnyRecord::CommunicationCall(Field::read(input)?),
@@ -187,12 +192,11 @@ pub(crate) fn read_datum(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Faul
         Kind::Clearance => AnyRecord::Clearance(Field::read(input)?),
         Kind::RecomputeRequest => AnyRecord::RecomputeRequest(Field::read(input)?),
         Kind::DeadLetter => AnyRecord::DeadLetter(Field::read(input)?),
-    };
-    if input.left() > 0 { Err(Trouble::LeftOver.into()) } else { Ok(record) }
+    })
 }
 
 /// Appends the record, unframed, as our current schema has it.
-pub(crate) fn write_datum(record: &AnyRecord<'_>, to: &mut Vec<u8>) {
+fn write_datum(record: &AnyRecord<'_>, to: &mut Vec<u8>) {
     match record {
         AnyRecord::TechnicianActivity(r) => r.write(to),
         AnyRecord::CommunicationCall(r) => r.write(to),
@@ -234,7 +238,7 @@ impl Read for Watched<'_> {
 }
 
 /// The record of `kind` that `writer` wrote, through `apache-avro`, read exactly to its end.
-pub(crate) fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Result<AnyRecord<'static>, Rejection> {
+fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Result<AnyRecord<'static>, Rejection> {
     check_size(kind, datum)?;
     let mut payload = Watched { rest: datum, starved: false };
     // The error's own text is not passed on: it quotes values.

@@ -9,14 +9,14 @@ use super::tombstone::Tombstone;
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::events::*;
 use crate::ids::*;
-use crate::rejection::{Fault, Trouble};
+use crate::rejection::Trouble;
 use crate::results::*;
 use crate::time::Timestamp;
 use crate::version::Version;
 use std::borrow::Cow;
 
 pub(crate) trait Field<'a>: Sized {
-    fn read(input: &mut Input<'a>) -> Result<Self, Fault>;
+    fn read(input: &mut Input<'a>) -> Result<Self, Trouble>;
     fn write(&self, to: &mut Vec<u8>);
 }
 
@@ -37,7 +37,7 @@ macro_rules! symbol_sets {
         }
         impl<'a> Field<'a> for $name {
             #[inline]
-            fn read(input: &mut Input<'a>) -> Result<Self, Fault> { Ok(read_symbol(input)?) }
+            fn read(input: &mut Input<'a>) -> Result<Self, Trouble> { read_symbol(input) }
             #[inline]
             fn write(&self, to: &mut Vec<u8>) { put_long(self.index() as i64, to) }
         }
@@ -69,7 +69,7 @@ macro_rules! id_fields {
     ($($name:ident)*) => {$(
         impl<'a> Field<'a> for $name {
             #[inline]
-            fn read(input: &mut Input<'a>) -> Result<Self, Fault> { Ok($name::from_bytes(input.array()?)) }
+            fn read(input: &mut Input<'a>) -> Result<Self, Trouble> { Ok($name::from_bytes(input.array()?)) }
             #[inline]
             fn write(&self, to: &mut Vec<u8>) { to.extend_from_slice(self.as_bytes()) }
         }
@@ -81,7 +81,7 @@ macro_rules! plain_fields {
     ($($type:ty: |$input:ident| $read:expr, |$value:ident, $to:ident| $write:expr;)*) => {$(
         impl<'a> Field<'a> for $type {
             #[inline]
-            fn read($input: &mut Input<'a>) -> Result<Self, Fault> { Ok($read) }
+            fn read($input: &mut Input<'a>) -> Result<Self, Trouble> { Ok($read) }
             #[inline]
             fn write(&self, $to: &mut Vec<u8>) { let $value = self; $write }
         }
@@ -104,11 +104,11 @@ plain_fields! {
 
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
     #[inline]
-    fn read(input: &mut Input<'a>) -> Result<Self, Fault> {
+    fn read(input: &mut Input<'a>) -> Result<Self, Trouble> {
         match input.long()? {
             0 => Ok(None),
             1 => T::read(input).map(Some),
-            _ => Err(Trouble::Branch.into()),
+            _ => Err(Trouble::Branch),
         }
     }
     #[inline]
@@ -125,7 +125,7 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
 
 impl<'a, T: Field<'a>> Field<'a> for Vec<T> {
     #[inline]
-    fn read(input: &mut Input<'a>) -> Result<Self, Fault> {
+    fn read(input: &mut Input<'a>) -> Result<Self, Trouble> {
         input.items(T::read)
     }
     #[inline]
@@ -138,12 +138,12 @@ macro_rules! record_fields {
     ($($name:ident $(<$life:lifetime>)? [$($group:ident)?] { $($field:ident,)* })*) => {$(
         impl<'a> Field<'a> for $name $(<$life>)? {
             #[inline]
-            fn read(input: &mut Input<'a>) -> Result<Self, Fault> {
+            fn read(input: &mut Input<'a>) -> Result<Self, Trouble> {
                 Ok(Self {
                     $($group: Field::read(input)?,)?
                     $($field: match Field::read(input) {
                         Ok(value) => value,
-                        Err(fault) => return Err(Fault::within(fault, plain(stringify!($field)))),
+                        Err(trouble) => return Err(input.failed_at(plain(stringify!($field)), trouble)),
                     },)*
                 })
             }

@@ -1,16 +1,36 @@
 //! Avro's primitives, read from and written to byte slices. Nothing here allocates for what it borrows.
 
-use crate::rejection::Trouble;
+use crate::rejection::{Fault, Trouble};
 
-/// What is left to read of a payload.
+/// What is left to read of a payload, and, once reading has failed, where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
     rest: &'a [u8],
+    field: &'static str,
+    around: &'static str,
 }
 
 impl<'a> Input<'a> {
     pub const fn new(payload: &'a [u8]) -> Self {
-        Self { rest: payload }
+        Self { rest: payload, field: "", around: "" }
+    }
+
+    /// Notes the field that could not be read; the two innermost names are kept. Kept here and not in the error, which
+    /// every value on the good path would have to leave room for.
+    #[cold]
+    pub fn failed_at(&mut self, field: &'static str, trouble: Trouble) -> Trouble {
+        if self.field.is_empty() {
+            self.field = field;
+        } else if self.around.is_empty() {
+            self.around = field;
+        }
+        trouble
+    }
+
+    /// The trouble, and where it was met.
+    #[cold]
+    pub fn fault(&self, trouble: Trouble) -> Fault {
+        Fault { trouble, field: self.field, around: self.around }
     }
 
     pub const fn left(&self) -> usize {
@@ -101,7 +121,7 @@ impl<'a> Input<'a> {
 
     /// The items of an array, block by block. A block that states its size in bytes must have it.
     #[inline]
-    pub fn items<T, E: From<Trouble>>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, E>) -> Result<Vec<T>, E> {
+    pub fn items<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, Trouble>) -> Result<Vec<T>, Trouble> {
         let mut items = Vec::new();
         loop {
             let count = self.long()?;
@@ -113,14 +133,14 @@ impl<'a> Input<'a> {
             let count = usize::try_from(count.unsigned_abs()).map_err(|_| Trouble::Length)?;
             // An item of ours is at least one byte long, so that a huge count ends here and not in the allocator.
             if count > left {
-                return Err(Trouble::Length.into());
+                return Err(Trouble::Length);
             }
             items.reserve(count.min(256));
             for _ in 0..count {
                 items.push(item(self)?);
             }
             if stated.is_some_and(|size| size != left - self.left()) {
-                return Err(Trouble::BlockSize.into());
+                return Err(Trouble::BlockSize);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A tombstone's identity as it stands on the wire: one field for each part of either form.
 
 use crate::ids::{EventId, TechnicianId, VisitId};
-use crate::rejection::{Fault, Trouble};
+use crate::rejection::Trouble;
 use crate::results::Identity;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,12 +25,12 @@ impl Tombstone {
     }
 
     /// The identity, if exactly the parts of one form are there.
-    pub fn identity(self) -> Result<Identity, Fault> {
+    pub fn identity(self) -> Result<Identity, Trouble> {
         let technician_contact_id = self.technician_contact_id;
         match (self.shift_id, self.visit_id, self.first_event_id) {
             (Some(shift_id), None, None) => Ok(Identity::Shift { technician_contact_id, shift_id }),
             (None, Some(visit_id), Some(first_event_id)) => Ok(Identity::Episode { technician_contact_id, visit_id, first_event_id }),
-            _ => Err(Fault::from(Trouble::Type).within("shift_id")),
+            _ => Err(Trouble::Type),
         }
     }
 }
