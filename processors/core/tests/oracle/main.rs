@@ -5,6 +5,7 @@
 //! the other, and prefer being obviously right over being fast.
 
 mod compare;
+mod durations;
 mod generate;
 mod golden;
 mod messy;
@@ -15,6 +16,7 @@ mod shrink;
 mod state_table;
 mod stretch;
 mod walk;
+mod whole_rows;
 
 use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::facts::Facts;

@@ -3,7 +3,7 @@
 use fieldline_processors_core::facts::{ActivityFact, ClearanceFact, Facts, ShiftPlanFact, SignalFact, VisitPlanFact};
 use fieldline_schemas::events::ActivityType;
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
-use fieldline_schemas::time::{DAY_US, MINUTE_US};
+use fieldline_schemas::time::{DAY_US, SECOND_US};
 use fieldline_schemas::{Anomalies, Timestamp};
 
 /// 2026-03-02T00:00:00Z, a Monday: what "day 0" means in these tests.
@@ -45,7 +45,7 @@ impl Scenario {
         }
     }
 
-    /// One event a line: `08:10 travel_start v1`; a time may carry the day (`1d 08:10`), times are UTC.
+    /// One event a line: `08:10 travel_start v1`; a time may carry the day (`1d 08:10`) and seconds, times are UTC.
     pub fn parse(text: &str) -> Self {
         let mut scenario = Self::default();
         for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
@@ -58,12 +58,12 @@ impl Scenario {
     pub fn push(&mut self, line: &str) {
         let mut words = line.split_whitespace().peekable();
         let day: i64 = words.next_if(|w| w.ends_with('d')).map_or(0, |w| w.trim_end_matches('d').parse().unwrap());
-        let (hour, minute) = words.next().unwrap().split_once(':').unwrap();
-        let minutes: i64 = hour.parse::<i64>().unwrap() * 60 + minute.parse::<i64>().unwrap();
+        let time: Vec<i64> = words.next().unwrap().split(':').map(|part| part.parse().unwrap()).collect();
+        let seconds = time[0] * 3_600 + time[1] * 60 + time.get(2).unwrap_or(&0);
         let activity_type = ActivityType::from_symbol(words.next().unwrap()).unwrap();
         let visit = words.next().map(|v| visit_id(v.trim_start_matches('v').parse().unwrap()));
         let id = event_id(self.activities.len() as u64 + 1);
-        self.activities.push(activity(id, MONDAY_US + day * DAY_US + minutes * MINUTE_US, activity_type, visit));
+        self.activities.push(activity(id, MONDAY_US + day * DAY_US + seconds * SECOND_US, activity_type, visit));
     }
 }
 
