@@ -82,18 +82,19 @@ fn depending_on_context() {
         every_six.collect()
     };
     let ends = "3d 01:00 shift_start; 3d 01:10 travel_start v1; 3d 02:00 shift_end";
-    for (events, expected) in [
-        (restless(72) + ends, true),
+    for (events, on_shift, on_visit) in [
+        (restless(72) + ends, true, true),
         // The technician's first event is 72 h before the shift_start.
-        (restless(72) + "3d 00:00 shift_start; 3d 00:00 travel_start v1; 3d 02:00 shift_end", false),
-        (format!("0:30 shift_end; {}{ends}", restless(72)), true),
-        (format!("{}1:00 shift_end; {ends}", restless(72)), false),
-        (format!("{}1:01 shift_end; {ends}", restless(66)), false),
-        (format!("{}{ends}", restless(60).replace("1d 00:00 fuel_stop;", "").replace("1d 06:00 fuel_stop;", "")), false),
+        (restless(72) + "3d 00:00 shift_start; 3d 00:00 travel_start v1; 3d 02:00 shift_end", false, false),
+        (format!("0:30 shift_end; {}{ends}", restless(72)), true, true),
+        // 72 h before the shift_start exactly, and 72 h and 10 min before the visit.
+        (format!("{}1:00 shift_end; {ends}", restless(72)), false, true),
+        (format!("{}1:01 shift_end; {ends}", restless(66)), false, false),
+        (format!("{}{ends}", restless(60).replace("1d 00:00 fuel_stop;", "").replace("1d 06:00 fuel_stop;", "")), false, false),
     ] {
         check(&day(&events), at(0.0), |who, shifts, visits| {
-            assert_eq!(shifts.last().unwrap().anomalies.contains(Anomaly::A29), expected, "{who}: {events}");
-            assert_eq!(visits[0].anomalies.contains(Anomaly::A29), expected, "{who}, visit: {events}");
+            assert_eq!(shifts.last().unwrap().anomalies.contains(Anomaly::A29), on_shift, "{who}: {events}");
+            assert_eq!(visits[0].anomalies.contains(Anomaly::A29), on_visit, "{who}, visit: {events}");
         });
     }
 }
