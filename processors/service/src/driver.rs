@@ -3,6 +3,10 @@
 //! On a log whose append time is event time nothing happens by itself. The driver brings all partitions to the next
 //! instant at which a timer is due, by a tick there; whoever appends records for an instant advances to it first. So two
 //! runs over the same records give the same bytes.
+//!
+//! Where nobody looks at when a row went out, only at what it says, records may be appended many at a time, in order of
+//! time, with one [`Driver::drain`] after them: timers fire between them all the same, and each row says as of when it is
+//! true.
 
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
@@ -48,13 +52,15 @@ impl Driver {
         Ok(records)
     }
 
-    /// The next instant at which time alone changes something.
+    /// The next instant at which time alone changes something: a timer is due, or a second with records is over.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.worker.stations.iter().filter_map(next_due).min()
     }
 
-    /// Advances to the next timer that is due at or before `until`, and processes it. `None`: there is none.
+    /// Processes what was appended, then advances to the next such instant if it is at or before `until`. `None`: there is
+    /// none.
     pub fn step(&mut self, until: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
+        self.drain()?;
         let Some(due) = self.next_due().filter(|due| *due <= until) else { return Ok(None) };
         self.tick_where(due, |station| next_due(station) == Some(due))?;
         Ok(Some(due))
@@ -87,7 +93,7 @@ impl Driver {
 
 fn next_due(station: &Station) -> Option<Timestamp> {
     match &station.work {
-        Work::Technicians(partition) => partition.next_due(),
+        Work::Technicians(partition) => [partition.next_due(), partition.unfinished_until()].into_iter().flatten().min(),
         Work::Check => None,
     }
 }

@@ -30,7 +30,7 @@ use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
 use fieldline_schemas::results::{KpiRecord, Stamp};
-use fieldline_schemas::time::HOUR_US;
+use fieldline_schemas::time::{HOUR_US, SECOND_US};
 use fieldline_schemas::{Timestamp, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use technician::{Request, Technician, Touch, Workbench};
@@ -153,9 +153,10 @@ impl Partition {
         self.timers.first().map(|(due, _, _)| *due)
     }
 
-    /// Whether rows wait for the clock to enter a new second.
-    pub fn has_unfinished(&self) -> bool {
-        !self.touched.is_empty()
+    /// The second at which rows go out that wait for the one before to be over.
+    pub fn unfinished_until(&self) -> Option<Timestamp> {
+        let clock = self.clock.filter(|_| !self.touched.is_empty())?;
+        Some(Timestamp((clock.second() + 1) * SECOND_US))
     }
 
     /// When the clock last made a step that nobody vouched for: flags about absence wait after it.

@@ -35,6 +35,11 @@ impl Input {
             _ => Input::Nothing,
         }
     }
+
+    /// The same for an activity from the log tables: they hold its content hash, and not all of its text is needed.
+    pub fn of_activity(activity: &TechnicianActivity<'_>, content: u128, received_at: Timestamp, definition: &Definition) -> Self {
+        Input::Activity(activity.technician_contact_id, self::activity(activity, content, received_at, definition))
+    }
 }
 
 fn activity(record: &TechnicianActivity<'_>, content: u128, received_at: Timestamp, definition: &Definition) -> Claim<ActivityFact> {

@@ -1,0 +1,6 @@
+//! The processors over a log in memory.
+
+mod bench;
+mod driver;
+mod live;
+mod takeover;

@@ -1,0 +1,128 @@
+//! One process after another.
+
+use crate::bench::{Bench, PARTITIONS, activity_partition, days};
+use fieldline_log::memory::MemoryOptions;
+use fieldline_log::{Committed, Log};
+use fieldline_processors::{Driver, Note, ProcessorConfig, ProcessorError};
+use fieldline_processors_core::definition::Definition;
+use fieldline_schemas::results::KpiRecord;
+use fieldline_schemas::time::{DAY_US, HOUR_US};
+use fieldline_schemas::{AnyRecord, Timestamp, Topic};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn rows(bench: &Bench) -> BTreeMap<Vec<u8>, KpiRecord> {
+    let mut rows: BTreeMap<Vec<u8>, KpiRecord> = BTreeMap::new();
+    for (_, _, record) in bench.read(Topic::Kpis) {
+        let key = fieldline_schemas::key_of(&record);
+        let AnyRecord::Kpi(kpi) = record else { panic!("{record:?}") };
+        match rows.get(&key) {
+            Some(known) if known.stamp.version == kpi.stamp.version => assert_eq!(*known, kpi, "the same version, another row"),
+            Some(known) if known.stamp.version > kpi.stamp.version => {}
+            _ => drop(rows.insert(key, kpi)),
+        }
+    }
+    rows
+}
+
+/// Plays the records; the processors are killed and started again wherever `dies` says, sometimes with a commit before.
+fn play(records: &[(Timestamp, AnyRecord<'_>)], dies: impl Fn(usize) -> bool, commits: impl Fn(usize) -> bool) -> Bench {
+    let bench = Bench::new(MemoryOptions::default());
+    let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+    for (n, (at, record)) in records.iter().enumerate() {
+        driver.advance_to(*at).unwrap();
+        bench.send(&[(*at, record.clone())]);
+        if n % 3 == 0 {
+            driver.drain().unwrap();
+        }
+        if commits(n) {
+            driver.commit().unwrap();
+        }
+        if dies(n) {
+            drop(driver);
+            driver = Driver::new(bench.config(), bench.log()).unwrap();
+        }
+    }
+    driver.advance_to(records[records.len() - 1].0 + 5 * DAY_US).unwrap();
+    driver.commit().unwrap();
+    bench
+}
+
+#[test]
+fn kills_leave_no_trace_in_the_rows() {
+    let records = days(4, 12);
+    let straight = play(&records, |_| false, |_| false);
+    let expected = rows(&straight);
+    assert!(expected.len() > 90, "{}", expected.len());
+    for (every, commit_every) in [(7, 1), (23, 2), (50, 11), (97, 1_000_000)] {
+        let killed = play(&records, |n| n % every == 0, |n| n % commit_every == 0);
+        assert_eq!(rows(&killed), expected, "killed at every {every}th record, committed at every {commit_every}th");
+        for partition in 0..PARTITIONS {
+            assert_eq!(killed.committed(partition), straight.committed(partition));
+        }
+    }
+}
+
+#[test]
+fn a_commit_never_passes_an_unfinished_second_and_says_where_to_begin_again() {
+    let records = days(1, 1);
+    let bench = Bench::new(MemoryOptions::default());
+    bench.send(&records);
+    let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+    driver.commit().unwrap();
+    let partition = crate::bench::home(crate::bench::technician(0));
+    let committed = bench.committed(partition).unwrap();
+    let last = records.len() as i64 - 1;
+    assert_eq!(committed.offset, last, "the last record's second is not over");
+    let note: Note = serde_json::from_str(&committed.metadata).unwrap();
+    assert_eq!((note.definition, note.partitions, note.released_through), (Definition::default().number, PARTITIONS, None));
+    assert_eq!(note.clock_us, records[records.len() - 2].0.0);
+    for other in (0..PARTITIONS).filter(|other| *other != partition) {
+        assert_eq!(bench.committed(other), None);
+    }
+}
+
+/// Starts the processors over a log on which somebody committed, with a changed note.
+fn start_after(change: impl Fn(&mut Note, &mut i64), config: impl Fn(ProcessorConfig) -> ProcessorConfig) -> Result<(), ProcessorError> {
+    let bench = Bench::new(MemoryOptions::default());
+    bench.send(&days(1, 1));
+    let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+    driver.commit().unwrap();
+    drop(driver);
+    let at = activity_partition(crate::bench::home(crate::bench::technician(0)));
+    let committed = bench.committed(at.partition).unwrap();
+    let mut note: Note = serde_json::from_str(&committed.metadata).unwrap();
+    let mut offset = committed.offset;
+    change(&mut note, &mut offset);
+    let mut consumer = bench.log.consumer(&bench.config().group(), &[&at.topic]).unwrap();
+    consumer.poll(std::time::Duration::ZERO, 1).unwrap();
+    let metadata = serde_json::to_string(&note).unwrap();
+    consumer.commit(&[(at, Committed { offset, metadata })]).unwrap();
+    drop(consumer);
+    Driver::new(config(bench.config()), Arc::clone(&bench.log) as Arc<dyn Log>).map(|_| ())
+}
+
+#[test]
+fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
+    type Change = fn(&mut Note, &mut i64);
+    let cases: [(Change, &str); 6] = [
+        (|note, _| note.definition += 1, "start the newer one"),
+        (|note, _| note.definition_hash = "0".into(), "need a higher number"),
+        (|note, _| note.topic_id = "0".into(), "was made again"),
+        (|note, _| note.partitions = 5, "restore the count"),
+        (|_, offset| *offset = 1_000, "no longer holds the committed offset 1000"),
+        (|note, _| note.clock_us = 0, ""),
+    ];
+    for (change, words) in cases {
+        match start_after(change, |config| config) {
+            Ok(()) => assert_eq!(words, ""),
+            Err(error) => assert!(!words.is_empty() && error.to_string().contains(words), "{error} does not say {words:?}"),
+        }
+    }
+    let finality = |number| {
+        move |config| ProcessorConfig { definition: Definition { number, finality_us: HOUR_US, ..Definition::default() }, ..config }
+    };
+    let number = Definition::default().number;
+    assert!(matches!(start_after(|_, _| (), finality(number)), Err(ProcessorError::DefinitionDiffers { .. })));
+    assert!(start_after(|_, _| (), finality(number + 1)).is_ok());
+}
