@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The lock lasts as long as the file is open, however the process ends.
 pub(crate) struct Hold {
-    _file: File,
+    file: File,
 }
 
 const HOLDER_BYTES_MAX: u64 = 512;
@@ -32,7 +32,15 @@ impl Hold {
         }
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(name().as_bytes()));
         written.map_err(Error::io("could not write the lock file", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing is not enough while another thread starts a process: between its fork and its exec that process has the
+        // file too, and with it the lock. Should unlocking fail, closing is what is left.
+        let _ = self.file.unlock();
     }
 }
 
