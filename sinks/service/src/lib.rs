@@ -4,9 +4,11 @@
 //! * `writer`: one insert until it is acknowledged or must stop; `clickhouse`: the only file that names the client.
 //! * `migrate`: brings a database to what this release expects, from `migrations/`.
 //! * `engine`: the embedded ClickHouse.
+//! * `history`: computes the past again; `verify`: proves that what is stored follows from the log.
 
 pub mod clickhouse;
 pub mod engine;
+pub mod history;
 pub mod migrate;
 pub mod raw_sink;
 pub mod results_sink;
