@@ -209,9 +209,9 @@ const TABLES: [(&str, &str); 4] = [
     ),
     (
         "Shifts and visits, and how well they are known",
-        "SELECT 'shifts' AS rows, count() AS total, countIf(shift_seconds_quality = 'observed') AS observed, countIf(shift_seconds_quality != 'observed') AS not_observed, \
+        "SELECT * FROM (SELECT 'shifts' AS rows, count() AS total, countIf(shift_seconds_quality = 'observed') AS observed, countIf(shift_seconds_quality != 'observed') AS not_observed, \
          countIf(finality = 'final') AS final FROM shifts UNION ALL \
-         SELECT 'visits', count(), countIf(on_site_seconds_quality = 'observed'), countIf(on_site_seconds_quality != 'observed'), countIf(finality = 'final') FROM visits ORDER BY rows",
+         SELECT 'visits', count(), countIf(on_site_seconds_quality = 'observed'), countIf(on_site_seconds_quality != 'observed'), countIf(finality = 'final') FROM visits) ORDER BY rows",
     ),
     (
         "What was odd: anomaly codes on shifts",
