@@ -80,9 +80,9 @@ id_fields! { EventId ContactId TechnicianId VisitId VehicleId MessageId ThreadId
 macro_rules! plain_fields {
     ($($type:ty: |$input:ident| $read:expr, |$value:ident, $to:ident| $write:expr;)*) => {$(
         impl<'a> Field<'a> for $type {
-            #[inline]
+            #[inline(always)]
             fn read($input: &mut Input<'a>) -> Result<Self, Trouble> { Ok($read) }
-            #[inline]
+            #[inline(always)]
             fn write(&self, $to: &mut Vec<u8>) { let $value = self; $write }
         }
     )*};
@@ -103,7 +103,7 @@ plain_fields! {
 }
 
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
-    #[inline]
+    #[inline(always)]
     fn read(input: &mut Input<'a>) -> Result<Self, Trouble> {
         match input.long()? {
             0 => Ok(None),
@@ -137,7 +137,7 @@ impl<'a, T: Field<'a>> Field<'a> for Vec<T> {
 macro_rules! record_fields {
     ($($name:ident $(<$life:lifetime>)? [$($group:ident)?] { $($field:ident,)* })*) => {$(
         impl<'a> Field<'a> for $name $(<$life>)? {
-            #[inline]
+            #[inline(always)]
             fn read(input: &mut Input<'a>) -> Result<Self, Trouble> {
                 Ok(Self {
                     $($group: Field::read(input)?,)?

@@ -37,7 +37,7 @@ impl<'a> Input<'a> {
         self.rest.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn byte(&mut self) -> Result<u8, Trouble> {
         let (first, rest) = self.rest.split_first().ok_or(Trouble::Ended)?;
         self.rest = rest;
@@ -60,27 +60,33 @@ impl<'a> Input<'a> {
 
     /// An unsigned variable-length number. Longer forms than needed are legal in Avro; more than 64 bits are not, and
     /// `apache-avro` drops them silently.
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Trouble> {
         let first = self.byte()?;
         if first < 0x80 {
             return Ok(u64::from(first));
         }
+        self.varint_on(first)
+    }
+
+    /// The rest of a number of more than one byte.
+    fn varint_on(&mut self, first: u8) -> Result<u64, Trouble> {
         let mut number = u64::from(first & 0x7f);
-        for shift in (7..70).step_by(7) {
-            let byte = self.byte()?;
-            if shift == 63 && byte > 1 {
+        for (place, byte) in self.rest.iter().enumerate().take(9) {
+            // The tenth byte holds the 64th bit and nothing else.
+            if place == 8 && *byte > 1 {
                 return Err(Trouble::VarintOverflow);
             }
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
+            number |= u64::from(byte & 0x7f) << (7 * place + 7);
+            if *byte < 0x80 {
+                self.rest = self.rest.split_at_checked(place + 1).ok_or(Trouble::Ended)?.1;
                 return Ok(number);
             }
         }
-        Err(Trouble::VarintOverflow)
+        Err(Trouble::Ended)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn long(&mut self) -> Result<i64, Trouble> {
         let number = self.varint()?;
         Ok((number >> 1) as i64 ^ -((number & 1) as i64))
@@ -92,7 +98,7 @@ impl<'a> Input<'a> {
         i32::try_from(self.long()?).map_err(|_| Trouble::Range)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8], Trouble> {
         let length = usize::try_from(self.long()?).map_err(|_| Trouble::Length)?;
         self.take(length)
