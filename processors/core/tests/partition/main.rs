@@ -2,5 +2,6 @@
 
 mod examples;
 mod laws;
+mod reading;
 mod scenario;
 mod tables;
