@@ -4,6 +4,8 @@
 //! adds the stretches up by brute force between breakpoints. They are written from the domain's sentences, one after
 //! the other, and prefer being obviously right over being fast.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 mod compare;
 mod durations;
 mod generate;
