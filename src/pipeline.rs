@@ -13,11 +13,11 @@ use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
 use fieldline_log::{Append, Destination, Log, Producer, TopicPartition, TopicSpec};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
+use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::time::HOUR_US;
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::{AnyRecord, Codec};
-use fieldline_schemas::Timestamp;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -211,6 +211,7 @@ fn open_log(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {
     let options = EmbeddedOptions {
         sync: if config.log_store_fsync { Sync::Group(FSYNC_EVERY) } else { Sync::None },
         event_time: time == Time::Events,
+        keep_all: time == Time::Events,
         ..EmbeddedOptions::default()
     };
     Ok(EmbeddedLog::open(&folder, options)?)

@@ -44,6 +44,11 @@ impl Commits {
         self.committed.get(&(group.to_owned(), partition.clone())).cloned()
     }
 
+    /// The lowest position that any group has committed; what lies before it has been read by all who ever read here.
+    pub(crate) fn lowest(&self, partition: &TopicPartition) -> Option<i64> {
+        self.committed.iter().filter(|((_, of), _)| of == partition).map(|(_, committed)| committed.offset).min()
+    }
+
     pub(crate) fn store(&mut self, group: &str, positions: &[(TopicPartition, Committed)], registry: &Registry) -> Result<()> {
         let entry = entry(group, positions);
         let written = self.file.write_all_at(&entry, self.bytes);

@@ -72,6 +72,9 @@ impl Shared {
     }
 
     fn expire_if_due(&self) {
+        if self.options.keep_all {
+            return;
+        }
         let (clock, last) = (self.clock_us.load(Ordering::Relaxed), self.expired_at_us.load(Ordering::Relaxed));
         if clock.saturating_sub(last) < EXPIRY_STEP_US {
             return;
@@ -173,6 +176,7 @@ impl EmbeddedStorage {
             let folder = self.folder.join("topics").join(&description.name).join(number.to_string());
             let (log, found) = recover::open_partition(partition, folder, retention_us, holes, &self.shared)?;
             recovered.extend(found);
+            log.set_unread_from(lock(&self.commits).lowest(&log.partition));
             lock(&self.shared.partitions).push(Arc::clone(&log));
             partitions.push(log);
         }
@@ -202,7 +206,14 @@ impl Storage for EmbeddedStorage {
     }
 
     fn store_commits(&self, group: &str, positions: &[(TopicPartition, Committed)]) -> Result<()> {
-        lock(&self.commits).store(group, positions, &self.shared.registry)
+        let mut commits = lock(&self.commits);
+        commits.store(group, positions, &self.shared.registry)?;
+        for log in lock(&self.shared.partitions).iter() {
+            if positions.iter().any(|(partition, _)| *partition == log.partition) {
+                log.set_unread_from(commits.lowest(&log.partition));
+            }
+        }
+        Ok(())
     }
 
     fn committed(&self, group: &str, partition: &TopicPartition) -> Option<Committed> {

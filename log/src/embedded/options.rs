@@ -19,6 +19,8 @@ pub struct EmbeddedOptions {
     pub segment_bytes: u64,
     /// Whether records may name their append time (time-lapse, replay as if live).
     pub event_time: bool,
+    /// Nothing expires while it is open so: where explicit times move the clock, years pass before anybody has read.
+    pub keep_all: bool,
     /// Goes on where bytes that were once acknowledged are damaged or missing: what cannot be read is cut off and the
     /// hole recorded. Otherwise opening such a log is an error, so that nothing is lost without a word.
     pub cut_damaged: bool,
@@ -26,6 +28,6 @@ pub struct EmbeddedOptions {
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        Self { sync: Sync::None, segment_bytes: 64 << 20, event_time: false, cut_damaged: false }
+        Self { sync: Sync::None, segment_bytes: 64 << 20, event_time: false, keep_all: false, cut_damaged: false }
     }
 }

@@ -16,6 +16,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// How many offsets are reserved at once: a synced transaction per so many records.
@@ -43,6 +44,8 @@ pub(crate) struct PartitionLog {
     pub(crate) partition: TopicPartition,
     pub(crate) folder: PathBuf,
     retention_us: Option<i64>,
+    /// The lowest position that a group has committed: records from here on do not expire, however old they are.
+    unread_from: AtomicI64,
     shared: Arc<Shared>,
     watchers: Watchers,
     state: Mutex<State>,
@@ -58,7 +61,8 @@ impl PartitionLog {
         state: State,
     ) -> Arc<Self> {
         let (watchers, state) = (Watchers::default(), Mutex::new(state));
-        Arc::new_cyclic(|itself| Self { partition, folder, retention_us, shared, watchers, state, itself: itself.clone() })
+        let unread_from = AtomicI64::new(i64::MAX);
+        Arc::new_cyclic(|itself| Self { partition, folder, retention_us, unread_from, shared, watchers, state, itself: itself.clone() })
     }
 
     fn out_of_range(&self, offset: i64, state: &State) -> Error {
@@ -130,12 +134,20 @@ impl PartitionLog {
         synced
     }
 
-    /// Removes segments that are older than the retention as a whole, by the log's own clock; never the last one.
+    /// `None`: no group has read here, so that the retention alone decides.
+    pub(crate) fn set_unread_from(&self, offset: Option<i64>) {
+        self.unread_from.store(offset.unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Removes segments that are older than the retention as a whole, by the log's own clock, and read by every group that
+    /// has ever committed here; never the last one.
     pub(crate) fn expire(&self) {
         let Some(retention_us) = self.retention_us else { return };
         let horizon = self.shared.clock() - retention_us;
         let mut state = lock(&self.state);
-        let old = state.segments.iter().take_while(|s| s.max_time < horizon).count().min(state.segments.len().saturating_sub(1));
+        let unread_from = self.unread_from.load(Ordering::Relaxed);
+        let is_old = |pair: &&[Segment]| pair[0].max_time < horizon && pair[1].base <= unread_from;
+        let old = state.segments.windows(2).take_while(is_old).count();
         for segment in state.segments.drain(..old) {
             // A file that cannot be removed now is found and expired again at the next start.
             let _ = std::fs::remove_file(segment_path(&self.folder, segment.base));

@@ -1,8 +1,8 @@
 //! Torn ends, damage, holes, retention, the lock: what the embedded log does about its files.
 
 use crate::*;
-use fieldline_log::Error;
 use fieldline_log::embedded::{Hole, Recovered};
+use fieldline_log::{Committed, Error};
 use std::path::PathBuf;
 
 const FIRST: [&[u8]; 3] = [b"one", b"two", b"three"];
@@ -228,6 +228,44 @@ fn whole_segments_expire_by_the_logs_own_clock() {
     append(&*log, 1, &[b"new"], second(200_100));
     assert_eq!(read(&*log, 0).len(), 1);
     assert_eq!(read(&*log, 1).len(), 2);
+}
+
+/// A group that was down for longer than the retention finds what it has not read; so does a replay of years at once.
+#[test]
+fn what_a_group_has_not_read_does_not_expire() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions { event_time: true, segment_bytes: 4096, ..Default::default() };
+    let second = |s: i64| Some(Timestamp(s * 1_000_000));
+    let fill = |log: &EmbeddedLog, from: i64| {
+        for s in (from..from + 100_000i64).step_by(100) {
+            append(log, 0, &[&s.to_le_bytes()], second(s));
+        }
+    };
+    let log = open(folder.path(), options);
+    make_topic(&*log, 1, Some(Duration::from_secs(10_000)));
+    append(&*log, 0, &[b"first"], second(0));
+    let mut consumer = log.consumer("g", &[TOPIC]).unwrap();
+    assert!(matches!(consumer.poll(Duration::ZERO, 1).unwrap(), Polled::Assigned(_)));
+    let commit = |consumer: &mut dyn Consumer, offset| {
+        consumer.commit(&[(at(0), Committed { offset, metadata: String::new() })]).unwrap();
+    };
+    commit(&mut *consumer, 1);
+    fill(&log, 100);
+    assert!(log.watermarks(&at(0)).unwrap().begin <= 1, "unread records expired");
+    commit(&mut *consumer, 500);
+    fill(&log, 200_000);
+    let begin = log.watermarks(&at(0)).unwrap().begin;
+    assert!((1..=500).contains(&begin), "{begin}: what was read expires, what was not stays");
+    drop((consumer, log));
+    let log = open(folder.path(), options);
+    assert_eq!(log.watermarks(&at(0)).unwrap().begin, begin, "the commit holds after a start too");
+    drop(log);
+
+    let other = tempfile::tempdir().unwrap();
+    let log = open(other.path(), EmbeddedOptions { keep_all: true, ..options });
+    make_topic(&*log, 1, Some(Duration::from_secs(10_000)));
+    fill(&log, 0);
+    assert_eq!(log.watermarks(&at(0)).unwrap().begin, 0);
 }
 
 #[test]

@@ -57,12 +57,13 @@ impl LivePlan {
     }
 }
 
-/// Reads the files whole and puts their records in the order of their append times. Nothing is marked as imported: it is
-/// a replay of what was live. Refused lines are dead letters at the time of the line before them in their chunk.
+/// Reads the files whole and puts their records in the order of their append times. Every event is marked as imported: it
+/// is history, however it is replayed, and pages nobody. Refused lines are dead letters at the time of the line before them
+/// in their chunk.
 pub fn plan_as_live(sources: &[Source], options: &ImportOptions, progress: &mut dyn FnMut(&Progress)) -> Result<LivePlan, ImportError> {
     let mut plan = LivePlan::default();
     let (bytes, places) = (&mut plan.bytes, &mut plan.places);
-    plan.summary = run(sources, options, ParsePlan { received_at: None, imported: false }, progress, &mut |chunk| {
+    plan.summary = run(sources, options, ParsePlan { received_at: None, imported: true }, progress, &mut |chunk| {
         let base = bytes.len();
         bytes.extend_from_slice(&chunk.bytes);
         places.extend(chunk.entries.iter().map(|entry| Place {
