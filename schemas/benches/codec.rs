@@ -1,6 +1,9 @@
 //! The activity record, decoded and encoded: our codec against `apache-avro`'s values.
 //!
 //! `cargo bench -p fieldline-schemas --profile release`
+//!
+//! 2026-11-24, 2 shared virtual cores with AVX-512, a payload of 299 bytes, best of many: decode 122 ns (`apache-avro` values
+//! 1,830 ns), encode 50 ns (2,690 ns), validation 50 ns.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -10,7 +13,7 @@ use fieldline_schemas::wire::{schemas, to_avro_value};
 use fieldline_schemas::{AnyRecord, Codec, Kind, Timestamp, Topic, content_hash, validate};
 use std::hint::black_box;
 
-/// What a phone sends: 274 bytes.
+/// What a phone sends, every field filled: about 300 bytes.
 fn activity() -> AnyRecord<'static> {
     AnyRecord::TechnicianActivity(TechnicianActivity {
         common: Common {

@@ -1,6 +1,7 @@
 //! Small readings of a record that several crates must agree on.
 
 use crate::events::Location;
+use crate::json::text::Object;
 use crate::limits::STOP_SECONDS_MAX;
 
 /// Microseconds in a second, as the factor of a stop's seconds.
@@ -24,8 +25,9 @@ pub fn stop_duration_us(metadata: Option<&str>) -> i64 {
     if !metadata.contains(KEY) && !metadata.contains('\\') {
         return 0;
     }
-    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(metadata) else { return 0 };
-    match object.get(KEY).and_then(serde_json::Value::as_f64) {
+    let Ok(object) = Object::parse(metadata) else { return 0 };
+    // Read from the number's own text: another value of the metadata may be beyond what a double can hold.
+    match object.get(KEY).and_then(|raw| raw.get().parse::<f64>().ok()) {
         Some(seconds) if seconds > 0.0 && seconds <= STOP_SECONDS_MAX => (seconds * SECOND_US).round() as i64,
         _ => 0,
     }

@@ -49,6 +49,7 @@ fn durations_of_stops() {
     check(r#"{"a":{"b":[]},"duration_seconds":0.0000016}"#, 2);
     check(r#"{"duration_seconds":86400}"#, 86_400_000_000);
     check(r#"{"duration_second\u0073":60}"#, 60_000_000);
+    check(r#"{"a":1e999,"b":12345678901234567890123,"duration_seconds":60}"#, 60_000_000);
     for none in [
         "",
         "{}",
