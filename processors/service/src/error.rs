@@ -41,6 +41,11 @@ pub enum ProcessorError {
         at.topic, at.partition
     )]
     CommittedLost { at: TopicPartition, committed: i64, begin: i64, end: i64 },
+    #[error(
+        "topic {topic} keeps records for {kept_hours} h, and {needed_hours} h of them are needed to rebuild the state after a restart, plus the \
+         longest outage to survive: raise its retention"
+    )]
+    RetentionTooShort { topic: String, kept_hours: u64, needed_hours: u64 },
     #[error("{topic} is no topic of the processors")]
     UnknownTopic { topic: String },
     #[error("starting a worker of the processors")]

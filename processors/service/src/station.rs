@@ -6,10 +6,10 @@ use crate::ledger::Ledger;
 use crate::note::{Note, definition_hash, topic_id_text};
 use crate::progress::PartitionProgress;
 use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
-use fieldline_processors_core::partition::{Partition, Position, Settings};
+use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Timestamp, Topic};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is done with the records of a topic.
 pub enum Work {
@@ -41,6 +41,14 @@ impl Station {
         let topic = topic.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
         let description = log.describe_topic(&at.topic).map_err(ProcessorError::log("describing", &at))?;
         let description = description.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
+        let replay = Duration::from_micros(MARKERS_US.unsigned_abs());
+        if let Some(kept) = description.retention.filter(|kept| topic == Topic::Activity && *kept < replay) {
+            return Err(ProcessorError::RetentionTooShort {
+                topic: at.topic,
+                kept_hours: kept.as_secs() / 3600,
+                needed_hours: replay.as_secs() / 3600,
+            });
+        }
         let watermarks = consumer.watermarks(&at).map_err(ProcessorError::log("asking for the watermarks of", &at))?;
         let committed = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
         let mut note = Note {
