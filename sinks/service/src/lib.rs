@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod raw_sink;
 pub mod results_sink;
 pub mod sink;
+pub mod verify;
 pub mod writer;
 
 pub use clickhouse::{Answer, ClickHouseTarget, Connection, Database, Deadlines};

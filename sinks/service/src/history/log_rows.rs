@@ -28,7 +28,6 @@ pub struct LogRow {
     pub technician_contact_id: TechnicianId,
     pub partition: i32,
     pub offset: i64,
-    pub received_at: Timestamp,
     /// The fact's own time.
     pub own: Timestamp,
     pub id: EventId,
@@ -176,7 +175,7 @@ pub fn activity(row: &mut Reader<'_>, definition: &Definition) -> Result<LogRow,
         notes: None,
     };
     let input = Input::of_activity(&record, content, received_at, definition);
-    Ok(LogRow { technician_contact_id, partition, offset, received_at, own: created_at, id, input })
+    Ok(LogRow { technician_contact_id, partition, offset, own: created_at, id, input })
 }
 
 /// A row of `FACT_COLUMNS`.
@@ -195,7 +194,7 @@ pub fn fact(row: &mut Reader<'_>, codec: &Codec, definition: &Definition) -> Res
         other => return Err(RowError::Content(format!("{} holds a {}", at(), other.kind().name()))),
     };
     let input = Input::read(&record, received_at, definition);
-    Ok(LogRow { technician_contact_id, partition, offset, received_at, own, id, input })
+    Ok(LogRow { technician_contact_id, partition, offset, own, id, input })
 }
 
 #[cfg(test)]

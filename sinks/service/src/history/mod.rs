@@ -45,8 +45,6 @@ const POLL_WAIT_MAX: Duration = Duration::from_millis(20);
 const POLL_RECORDS_MAX: usize = 1_000;
 /// Polls that bring requests before closed windows are computed all the same.
 const POLLS_MAX: u32 = 100;
-/// A partition with requests in it gets a tick after so long without a record.
-const TICK_EVERY: Duration = Duration::from_secs(1);
 /// How long published rows may take to be acknowledged.
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -59,13 +57,22 @@ pub struct HistoryConfig {
     pub definition: Definition,
     /// How patient it is with the database.
     pub patience: WriterConfig,
+    /// A partition with requests in it gets a tick after so long without a record.
+    pub tick_every: Duration,
     /// The log takes append times from its writers: ticks come at once, and rows carry the clock of their request.
     pub event_time: bool,
 }
 
 impl HistoryConfig {
     pub fn new(prefix: &str, definition: Definition) -> Self {
-        Self { prefix: prefix.to_owned(), epoch: 0, definition, patience: WriterConfig::default(), event_time: false }
+        Self {
+            prefix: prefix.to_owned(),
+            epoch: 0,
+            definition,
+            patience: WriterConfig::default(),
+            tick_every: Duration::from_secs(1),
+            event_time: false,
+        }
     }
 }
 
@@ -390,7 +397,7 @@ impl<'a> Worker<'a> {
         let event_time = self.config.event_time;
         let mut due = Vec::new();
         for station in self.stations.iter_mut().filter(|station| station.windows.is_waiting()) {
-            if event_time || station.moved_at.elapsed() >= TICK_EVERY {
+            if event_time || station.moved_at.elapsed() >= self.config.tick_every {
                 station.moved_at = Instant::now();
                 due.push((station.at.partition, station.windows.clock().filter(|_| event_time).map(|clock| clock + QUIET_US)));
             }
