@@ -24,17 +24,17 @@ WITH
     records AS
     (
         SELECT
-            'technician_activity' AS event, toString(technician_contact_id) AS subject, id, revision, voided, created_at, recorded_at, received_at,
+            'technician_activity' AS event, reinterpretAsUInt128(technician_contact_id) AS subject, id, revision, voided, created_at, recorded_at, received_at,
             imported, content_hash, ifNull(toString(source), '') AS sender, partition, offset
         FROM technician_activity_log FINAL
         UNION ALL
         SELECT
-            'communication_call_details', subject, id, revision, voided, created_at, recorded_at, received_at,
+            'communication_call_details', reinterpretAsUInt128(sipHash128(subject)), id, revision, voided, created_at, recorded_at, received_at,
             imported, content_hash, ifNull(toString(source), ''), partition, offset
         FROM communication_call_details_log FINAL
         UNION ALL
         SELECT
-            'operational_event', toString(id), id, revision, voided, created_at, recorded_at, received_at,
+            'operational_event', reinterpretAsUInt128(id), id, revision, voided, created_at, recorded_at, received_at,
             imported, content_hash, ifNull(toString(source), ''), partition, offset
         FROM operational_event_log FINAL
     ),
@@ -55,15 +55,21 @@ WITH
         FROM records
         GROUP BY event, sender
     ),
+    contents AS
+    (
+        SELECT event, subject, id, revision, content_hash, min(sender) AS sender, count() AS repeats, max(voided) AS is_voided
+        FROM records
+        GROUP BY event, subject, id, revision, content_hash
+    ),
     revisions AS
     (
         SELECT
             event, subject, id, revision,
-            argMin(sender, (received_at, partition, offset)) AS sender,
-            count() - uniqExact(content_hash) AS duplicates,
-            if(event = 'operational_event', 0, greatest(uniqExactIf(content_hash, NOT voided), 1) - 1) AS conflicts,
-            max(voided) AS is_voided
-        FROM records
+            min(sender) AS sender,
+            sum(repeats) - count() AS duplicates,
+            if(event = 'operational_event', 0, greatest(countIf(NOT is_voided), 1) - 1) AS conflicts,
+            max(is_voided) AS is_void
+        FROM contents
         GROUP BY event, subject, id, revision
     ),
     identities AS
@@ -73,20 +79,27 @@ WITH
             argMax(sender, revision) AS sender,
             sum(duplicates) AS duplicates,
             sum(conflicts) AS conflicts,
-            NOT argMax(is_voided, revision) AS stands
+            NOT argMax(is_void, revision) AS stands
         FROM revisions
         GROUP BY event, subject, id
     ),
     identified AS
     (
-        SELECT event, sender, countIf(stands) AS standing, sum(duplicates) AS duplicates, sum(conflicts) AS conflicts
-        FROM identities
-        GROUP BY event, sender
-    ),
-    doubled AS
-    (
-        SELECT event, sender, count() AS ids_under_two_subjects
-        FROM (SELECT event, id, min(sender) AS sender FROM identities GROUP BY event, id HAVING uniqExact(subject) > 1)
+        SELECT
+            event,
+            sender,
+            sum(standing) AS standing,
+            sum(duplicates) AS duplicates,
+            sum(conflicts) AS conflicts,
+            countIf(subjects > 1) AS ids_under_two_subjects
+        FROM
+        (
+            SELECT
+                event, id, min(sender) AS sender, countIf(stands) AS standing, sum(duplicates) AS duplicates,
+                sum(conflicts) AS conflicts, count() AS subjects
+            FROM identities
+            GROUP BY event, id
+        )
         GROUP BY event, sender
     ),
     units AS
@@ -103,8 +116,14 @@ WITH
     (
         SELECT 'technician_activity' AS event, sender, sum(codes) AS codes, sum(is_shift) AS shifts, sum(is_shift * is_open) AS shifts_without_end
         FROM units
-        INNER JOIN (SELECT subject, id, sender FROM identities WHERE event = 'technician_activity') AS begun
-            ON units.first_id = begun.id AND toString(units.technician_contact_id) = begun.subject
+        INNER JOIN
+        (
+            SELECT technician_contact_id, id, argMax(ifNull(toString(source), ''), (revision, -offset)) AS sender
+            FROM technician_activity_log
+            WHERE (technician_contact_id, id) IN (SELECT technician_contact_id, first_id FROM units)
+            GROUP BY technician_contact_id, id
+        ) AS begun
+            ON units.first_id = begun.id AND units.technician_contact_id = begun.technician_contact_id
         GROUP BY sender
     )
 SELECT
@@ -128,6 +147,5 @@ SELECT
     if(event = 'technician_activity', 1000 * codes / nullIf(standing, 0), NULL) AS anomalies_per_1000_events
 FROM counted
 LEFT JOIN identified USING (event, sender)
-LEFT JOIN doubled USING (event, sender)
 LEFT JOIN judged USING (event, sender)
 COMMENT 'What is known about the quality of the data, per kind of event and source'

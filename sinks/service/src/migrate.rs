@@ -1,8 +1,13 @@
 //! Brings a database to what this binary expects: numbered statements, each applied once and recorded.
 
 use crate::clickhouse::{Answer, ClickHouseTarget, Connection, Deadlines, runtime};
+use crate::writer::{Action, WriterConfig, decide};
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// How long a server that does not answer, or is just starting, is tried again for one statement.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One statement. Idempotent, so that a crash between it and its record does no harm.
 #[derive(Clone, Copy, Debug)]
@@ -115,23 +120,37 @@ pub fn migrate(target: &ClickHouseTarget, engines: Engines, deadlines: Deadlines
     let runtime = runtime().map_err(failed("migration"))?;
     runtime.block_on(async {
         let server = Connection::without_database(target, deadlines);
-        server.execute(&format!("CREATE DATABASE IF NOT EXISTS `{database}`")).await.map_err(failed("creation"))?;
+        execute(&server, &format!("CREATE DATABASE IF NOT EXISTS `{database}`"), deadlines).await.map_err(failed("creation"))?;
         let connection = Connection::new(target, deadlines);
         let applied = applied(&connection).await.map_err(failed("reading the migrations"))?;
         let missing = plan(&applied, MIGRATIONS, database)?;
         for migration in &missing {
             let doing = format!("migration {:04}_{}", migration.number, migration.name);
-            connection.execute(&migration.statement(engines)).await.map_err(failed(&doing))?;
+            execute(&connection, &migration.statement(engines), deadlines).await.map_err(failed(&doing))?;
             let record = format!(
                 "INSERT INTO schema_migrations (number, name, hash) VALUES ({}, '{}', '{}')",
                 migration.number,
                 migration.name,
                 migration.hash()
             );
-            connection.execute(&record).await.map_err(failed(&doing))?;
+            execute(&connection, &record, deadlines).await.map_err(failed(&doing))?;
         }
         Ok(missing.len())
     })
+}
+
+/// Runs a statement that can be repeated until it is answered.
+async fn execute(connection: &Connection, sql: &str, deadlines: Deadlines) -> Result<(), Answer> {
+    let patience = WriterConfig { deadlines, total: PATIENCE, ..WriterConfig::default() };
+    let began = Instant::now();
+    for attempt in 1.. {
+        let Err(answer) = connection.execute(sql).await else { return Ok(()) };
+        match decide(&answer, attempt, began.elapsed(), &patience) {
+            Action::Stop(_) => return Err(answer),
+            Action::Retry { after } => tokio::time::sleep(after).await,
+        }
+    }
+    Ok(())
 }
 
 /// Numbers and hashes of what was applied; nothing where the table is not there yet.

@@ -30,7 +30,11 @@ pub struct TestDatabase {
 
 impl TestDatabase {
     pub fn new(name: &str) -> Self {
-        let target = ClickHouseTarget::embedded(&engine().engine.endpoint(), name);
+        Self::on(engine(), name)
+    }
+
+    pub fn on(engine: &TestEngine, name: &str) -> Self {
+        let target = ClickHouseTarget::embedded(&engine.engine.endpoint(), name);
         migrate(&target, Engines::Single, Deadlines::default()).unwrap();
         let database = Database::open(&target, Deadlines::default()).unwrap();
         Self { target, database }

@@ -1,15 +1,19 @@
 //! Both sinks on a log in memory and the real engine.
 
+use crate::common::TestEngine;
 use crate::setup::{TestDatabase, activity, at, event, technician};
 use fieldline_log::memory::{MemoryLog, MemoryOptions};
 use fieldline_log::{Append, Destination, Log, TopicPartition, TopicSpec};
 use fieldline_schemas::events::{ActivityType, Tick};
+use fieldline_schemas::ids::EventId;
 use fieldline_schemas::results::{Identity, Kpi, KpiRecord, Stamp};
 use fieldline_schemas::{AnyRecord, Codec, Topic, Version, key_of};
 use fieldline_sinks::sink::{SinkControl, SinkError};
 use fieldline_sinks::writer::{GivenUp, WriterConfig};
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, raw_sink, results_sink};
+use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -157,8 +161,8 @@ fn an_unreachable_server_is_tried_again_until_the_total_deadline_or_the_stop() {
     assert_eq!(pipeline.committed(raw_sink::GROUP, Topic::Activity), 0);
 
     let sink = pipeline.start(raw_sink::run, &nowhere, &SinkConfig::default());
-    let before = pipeline.control.retries.load(std::sync::atomic::Ordering::Relaxed);
-    pipeline.wait_until("a retry", || pipeline.control.retries.load(std::sync::atomic::Ordering::Relaxed) > before);
+    let before = pipeline.control.retries.load(Ordering::Relaxed);
+    pipeline.wait_until("a retry", || pipeline.control.retries.load(Ordering::Relaxed) > before);
     pipeline.control.stop();
     sink.join().unwrap().unwrap();
     assert_eq!(pipeline.committed(raw_sink::GROUP, Topic::Activity), 0);
@@ -175,7 +179,45 @@ fn without_hurry_a_small_batch_waits_for_its_age() {
         std::thread::sleep(Duration::from_millis(10));
     }
     pipeline.wait_until("stored", || pipeline.committed(raw_sink::GROUP, Topic::Activity) == 20);
-    assert!(pipeline.control.blocks.load(std::sync::atomic::Ordering::Relaxed) <= 2, "{:?}", pipeline.control);
+    assert!(pipeline.control.blocks.load(Ordering::Relaxed) <= 2, "{:?}", pipeline.control);
+    pipeline.control.stop();
+    sink.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_killed_engine_loses_and_doubles_nothing() {
+    const RECORDS: u32 = 20_000;
+    const KILLS: u32 = 3;
+    let own = TestEngine::start();
+    let test = TestDatabase::on(&own, "killed");
+    let pipeline = Pipeline::new();
+    let mut producer = pipeline.log.producer().unwrap();
+    let codec = Codec::new();
+    for number in 0..RECORDS {
+        let mut record = activity(0, 0, ActivityType::FuelStop);
+        record.common.id = EventId::from_bytes((u128::from(number) << 64).to_be_bytes());
+        record.technician_contact_id = technician((number % 50) as u8);
+        let record = AnyRecord::from(record);
+        let mut value = Vec::new();
+        codec.encode(&record, &mut value);
+        let append = Append { destination: Destination::ByKey, key: &key_of(&record), value: &value, append_time: Some(at(1)) };
+        producer.append("fieldline.activity", append).unwrap();
+    }
+    producer.flush(WAIT_MAX).unwrap();
+    let batch = BatchLimits { rows_min: 100, rows_max: 200, ..BatchLimits::default() };
+    let sink = pipeline.start(raw_sink::run, &test.target, &SinkConfig { batch, ..SinkConfig::default() });
+    for kill in 1..=KILLS {
+        let reached = i64::from(RECORDS * kill / (KILLS + 2));
+        pipeline.wait_until("work to interrupt", || pipeline.committed(raw_sink::GROUP, Topic::Activity) >= reached);
+        let child = Pid::from_raw(i32::try_from(own.engine.process_id()).unwrap()).unwrap();
+        kill_process(child, Signal::KILL).unwrap();
+    }
+    pipeline.wait_until("all stored", || pipeline.committed(raw_sink::GROUP, Topic::Activity) == i64::from(RECORDS));
+    assert!(pipeline.control.retries.load(Ordering::Relaxed) > 0, "no kill has met an insert");
+    let all = RECORDS.to_string();
+    test.check("SELECT count() FROM technician_activity_log FINAL", &[&all]);
+    test.check("SELECT uniqExact(partition, offset) FROM technician_activity_log", &[&all]);
+    test.check("SELECT count() FROM technician_activity", &[&all]);
     pipeline.control.stop();
     sink.join().unwrap().unwrap();
 }
