@@ -29,7 +29,11 @@ pub const KEYS: &[Key] = &[
     key("log", "warn", "Log filter on standard error: error, warn, info, debug, trace, or per module as in info,fieldline_sinks=debug."),
     key("topics.prefix", "fieldline.", "Text before the name of every topic and consumer group."),
     key("topics.partitions", "8", "Partitions of each topic where it is created. Fixed from then on. 1 to 256."),
-    key("log_store.fsync", "false", "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9)."),
+    key(
+        "log_store.fsync",
+        "false",
+        "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9).",
+    ),
     key("kafka.brokers", "", "host:port list of Apache Kafka. Not set: the embedded log in data_dir."),
     key("clickhouse.url", "", "http(s)://host:port of ClickHouse. Not set: the embedded engine in data_dir."),
     key("clickhouse.user", "default", "User of that ClickHouse."),
@@ -148,7 +152,9 @@ fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Layer> {
         let name = variable(key.name);
         if let Some(value) = read(&name) {
             layer.insert(key.name, value);
-        } else if key.is_secret && let Some(path) = read(&format!("{name}_FILE")) {
+        } else if key.is_secret
+            && let Some(path) = read(&format!("{name}_FILE"))
+        {
             layer.insert(key.name, secret_file(key.name, &path)?);
         }
     }
@@ -189,7 +195,9 @@ fn user_data_home() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("XDG_DATA_HOME").filter(|d| !d.is_empty()) {
         return Ok(dir.into());
     }
-    let home = std::env::var_os("HOME").filter(|d| !d.is_empty()).context("neither HOME nor XDG_DATA_HOME is set; name a folder with --data-dir")?;
+    let home = std::env::var_os("HOME")
+        .filter(|d| !d.is_empty())
+        .context("neither HOME nor XDG_DATA_HOME is set; name a folder with --data-dir")?;
     Ok(PathBuf::from(home).join(".local/share"))
 }
 

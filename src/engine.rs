@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// A ClickHouse that can be asked, and the engine behind it where it is ours.
 pub struct Database {
     pub target: ClickHouseTarget,
-    engine: Option<Engine>,
+    /// Held so that it runs as long as it is asked.
+    _engine: Option<Engine>,
 }
 
 impl Database {
@@ -24,7 +25,7 @@ impl Database {
                 password: external.password.clone(),
                 database: config.clickhouse_database.clone(),
             };
-            return Ok(Self { target, engine: None });
+            return Ok(Self { target, _engine: None });
         }
         let library = library(config)?;
         let command = EngineCommand {
@@ -35,7 +36,7 @@ impl Database {
         let mut settings = EngineConfig::new(library, config.data_dir.clone(), command);
         settings.memory_bytes_max = config.clickhouse_memory_max_mib << 20;
         let engine = Engine::start(settings)?;
-        Ok(Self { target: embedded_target(&engine.endpoint(), config), engine: Some(engine) })
+        Ok(Self { target: embedded_target(&engine.endpoint(), config), _engine: Some(engine) })
     }
 
     /// As `start`, but asks an engine that another process runs on the data folder, if there is one.
@@ -45,15 +46,10 @@ impl Database {
         {
             let target = embedded_target(&endpoint, config);
             if answers(&target) {
-                return Ok(Self { target, engine: None });
+                return Ok(Self { target, _engine: None });
             }
         }
         Self::start(config)
-    }
-
-    /// Process id of the engine, where it is ours.
-    pub fn engine_process_id(&self) -> Option<u32> {
-        self.engine.as_ref().map(Engine::process_id)
     }
 }
 

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
         Command::Run => done(commands::run::run(&config)),
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
-        Command::Verify(arguments) => { let _ = arguments; ExitCode::SUCCESS },
+        Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),
         Command::Config => {
             print!("{}", config::sample());

@@ -13,12 +13,12 @@ use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
 use fieldline_log::{Append, Destination, Log, Producer, TopicPartition, TopicSpec};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
-use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::time::HOUR_US;
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::{AnyRecord, Codec};
-use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, raw_sink, results_sink};
+use fieldline_schemas::Timestamp;
+use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -102,7 +102,12 @@ impl Pipeline {
         let (config, control) = (sink, Arc::clone(&self.sinks[1]));
         self.stage("results sink", move |log, target| Ok(results_sink::run(&config, log, &target, control)?))?;
 
-        Ok(())
+        let config = history::HistoryConfig {
+            event_time: time == Time::Events,
+            ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
+        };
+        let control = Arc::clone(&self.history);
+        self.stage("history worker", move |log, target| Ok(history::run(&config, log, &target, control)?))
     }
 
     fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>, ClickHouseTarget) -> Result<()> + Send + 'static) -> Result<()> {
@@ -141,6 +146,8 @@ impl Pipeline {
     fn drain_stages(&mut self, events: &Ends) -> Result<()> {
         self.wait_for("processors", events)?;
         self.wait_for("raw-sink", events)?;
+        let requests = self.ends(&[Topic::Recompute])?;
+        self.wait_for("history", &requests)?;
         let results = self.ends(&[Topic::Kpis, Topic::DeadLetters])?;
         self.wait_for("results-sink", &results)
     }
@@ -205,7 +212,8 @@ pub fn definition(config: &Config) -> Definition {
     Definition { finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
 }
 
-fn open_log(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {
+/// The embedded log of the data folder, held by this process from now on.
+pub fn open_log(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {
     let folder = config.data_dir.join("log");
     std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
     let options = EmbeddedOptions {

@@ -62,7 +62,9 @@ fn clear(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let is_ours = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?.all(|entry| {
-        entry.is_ok_and(|e| matches!(e.file_name().to_str(), Some("log" | "clickhouse" | "clickhouse.log" | "engine.json" | "engine.json.new")))
+        entry.is_ok_and(|e| {
+            matches!(e.file_name().to_str(), Some("log" | "clickhouse" | "clickhouse.log" | "engine.json" | "engine.json.new"))
+        })
     });
     if !is_ours {
         bail!("{} holds files that no demo made: name another folder with --data-dir", folder.display());
@@ -98,7 +100,11 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
         if seconds > 0 {
             std::thread::sleep(FRAME);
         }
-        let played = if seconds > 0 { started.elapsed().as_secs_f64() * pace * SECOND_US as f64 } else { clock.since(from) as f64 + MINUTE_US as f64 };
+        let played = if seconds > 0 {
+            started.elapsed().as_secs_f64() * pace * SECOND_US as f64
+        } else {
+            clock.since(from) as f64 + MINUTE_US as f64
+        };
         clock = from + played as i64;
     }
     eprintln!("\nThe day is over. Phones that had no network upload late, for days; the clock runs on until nothing more can come.");
@@ -166,7 +172,10 @@ impl Teller {
     fn sum_up(&self, elapsed: Duration) {
         let faults: u32 = self.faults.values().sum();
         let seconds = elapsed.as_secs_f64();
-        eprintln!("{} records played in {seconds:.0} s, {faults} of them faulty on purpose; every row that follows is in ClickHouse.\n", self.events);
+        eprintln!(
+            "{} records played in {seconds:.0} s, {faults} of them faulty on purpose; every row that follows is in ClickHouse.\n",
+            self.events
+        );
     }
 
     /// Time of the simulated day.
@@ -243,7 +252,11 @@ fn try_next(folder: &Path) {
     let program = std::env::args().next().unwrap_or_else(|| "fieldline".into());
     let sql = format!("{program} --data-dir {} sql", folder.display());
     println!("Three queries to try next:\n");
-    println!("  {sql} \"SELECT technician_contact_id, shift_seconds, travel_seconds, jobs, anomalies FROM shifts ORDER BY jobs DESC LIMIT 10\"");
-    println!("  {sql} \"SELECT visit_id, arrived_at, work_seconds, work_seconds_lo, work_seconds_hi, anomalies FROM visits WHERE work_seconds_quality != 'observed' LIMIT 10\"");
+    println!(
+        "  {sql} \"SELECT technician_contact_id, shift_seconds, travel_seconds, jobs, anomalies FROM shifts ORDER BY jobs DESC LIMIT 10\""
+    );
+    println!(
+        "  {sql} \"SELECT visit_id, arrived_at, work_seconds, work_seconds_lo, work_seconds_hi, anomalies FROM visits WHERE work_seconds_quality != 'observed' LIMIT 10\""
+    );
     println!("  {sql} \"SELECT reason, detail, topic, partition, offset FROM dead_letters LIMIT 10\"");
 }

@@ -48,12 +48,7 @@ pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     Ok(if summary.refused > 0 { ExitCode::from(SOME_REFUSED) } else { ExitCode::SUCCESS })
 }
 
-fn append(
-    pipeline: &mut Pipeline,
-    config: &Config,
-    sources: &[Source],
-    show: &mut dyn FnMut(&Progress),
-) -> Result<(ImportSummary, Ends)> {
+fn append(pipeline: &mut Pipeline, config: &Config, sources: &[Source], show: &mut dyn FnMut(&Progress)) -> Result<(ImportSummary, Ends)> {
     let log: Arc<dyn Log> = pipeline.log.clone();
     let settings =
         PublisherConfig { prefix: config.topics_prefix.clone(), partitions: Some(config.topics_partitions), ..PublisherConfig::default() };
@@ -88,8 +83,7 @@ fn replay(pipeline: &mut Pipeline, config: &Config, plan: &LivePlan) -> Result<(
     let mut producer = pipeline.log.producer()?;
     let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect();
     for record in plan.iter() {
-        let append =
-            Append { destination: Destination::ByKey, key: record.key, value: record.payload, append_time: Some(record.at) };
+        let append = Append { destination: Destination::ByKey, key: record.key, value: record.payload, append_time: Some(record.at) };
         producer.append(&names[record.topic as usize], append)?;
     }
     producer.flush(FLUSH_WAIT_MAX)?;
@@ -97,7 +91,8 @@ fn replay(pipeline: &mut Pipeline, config: &Config, plan: &LivePlan) -> Result<(
 }
 
 fn instant(text: &str) -> Result<Timestamp> {
-    let time = chrono::DateTime::parse_from_rfc3339(text).with_context(|| format!("--until {text:?}: RFC 3339 is wanted, as 2026-03-29T06:00:00Z"))?;
+    let time = chrono::DateTime::parse_from_rfc3339(text)
+        .with_context(|| format!("--until {text:?}: RFC 3339 is wanted, as 2026-03-29T06:00:00Z"))?;
     Ok(Timestamp(time.timestamp_micros()))
 }
 

@@ -6,7 +6,7 @@ pub mod import;
 pub mod run;
 pub mod simulate;
 pub mod sql;
-// pub mod verify;
+pub mod verify;
 
 use anyhow::Result;
 use fieldline_sinks::clickhouse::ClickHouseTarget;

@@ -1,12 +1,15 @@
 //! Proves that what is stored follows from the log: computes every result again from the log tables alone, and compares.
 //!
+//! * `conservation`: whether the tables hold what the log holds.
 //! * `stored`: result rows, read back whole. `compare`: where two rows differ. `report`: what was found.
 
 mod compare;
+mod conservation;
 mod report;
 mod stored;
 
 pub use compare::Column;
+pub use conservation::{Conservation, Place, conservation};
 pub use report::{Apart, ApartBecause, Difference, FINDINGS_MAX, Findings, Report, RowName};
 
 use crate::clickhouse::{Answer, ClickHouseTarget, Database, Deadlines};
@@ -56,6 +59,8 @@ pub enum VerifyError {
     Answer(#[from] Answer),
     #[error("verifying: {0}")]
     Row(String),
+    #[error("verifying: reading {topic} partition {partition} of the log: {source}")]
+    Log { topic: String, partition: i32, source: fieldline_log::Error },
 }
 
 impl From<StreamError<Infallible>> for VerifyError {

@@ -1,0 +1,136 @@
+//! Conservation: every record that the log still holds is in a log table or among the dead letters, ticks aside.
+
+use super::VerifyError;
+use super::report::Findings;
+use crate::clickhouse::{ClickHouseTarget, Database, Deadlines};
+use fieldline_log::{Consumer, Error as LogError, Log, Polled, TopicPartition};
+use fieldline_schemas::topics::Topic;
+use fieldline_schemas::wire::{AnyRecord, Codec};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The group that reads the log here; it never commits.
+const GROUP: &str = "verify";
+const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
+const POLL_RECORDS_MAX: usize = 10_000;
+/// Empty polls in a row after which there is nothing more.
+const IDLE_POLLS_MAX: u32 = 3;
+/// The groups whose work must be done before results can be judged, and what they read.
+const STAGES: [(&str, &[Topic]); 4] = [
+    ("processors", &[Topic::Activity, Topic::Calls, Topic::Operations]),
+    (crate::raw_sink::GROUP, &[Topic::Activity, Topic::Calls, Topic::Operations]),
+    (crate::history::GROUP, &[Topic::Recompute]),
+    (crate::results_sink::GROUP, &[Topic::Kpis, Topic::DeadLetters]),
+];
+/// Where rows of a topic's records are.
+const TABLES: [(Topic, &[&str]); 3] = [
+    (Topic::Activity, &["technician_activity_log", "technician_facts_log"]),
+    (Topic::Calls, &["communication_call_details_log"]),
+    (Topic::Operations, &["operational_event_log"]),
+];
+
+/// A record's place in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// What became of the records that the log still holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Conservation {
+    /// Records of events, ticks aside.
+    pub records: u64,
+    pub ticks: u64,
+    /// Records that a stage has not worked through yet: results can not be judged before.
+    pub pending: BTreeMap<String, u64>,
+    /// Records that are in no table.
+    pub missing: Findings<Place>,
+}
+
+/// Compares the log with the tables.
+pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, deadlines: Deadlines) -> Result<Conservation, VerifyError> {
+    let database = Database::open(clickhouse, deadlines)?;
+    let mut found = Conservation::default();
+    for (topic, tables) in TABLES {
+        for (at, mut offsets) in records(log, prefix, topic, &mut found.ticks)? {
+            found.records += offsets.len() as u64;
+            let stored = stored(&database, &at, tables)?;
+            offsets.retain(|offset| stored.binary_search(offset).is_err());
+            for offset in offsets {
+                found.missing.add(|| Place { topic: at.topic.clone(), partition: at.partition, offset });
+            }
+        }
+    }
+    for (group, topics) in STAGES {
+        let mut pending = 0;
+        for topic in topics {
+            for (at, offsets) in records(log, prefix, *topic, &mut 0)? {
+                let committed = log.committed(&format!("{prefix}{group}"), &at).map_err(reading(&at))?;
+                let from = committed.map_or(0, |committed| committed.offset);
+                pending += offsets.iter().filter(|offset| **offset >= from).count() as u64;
+            }
+        }
+        if pending > 0 {
+            found.pending.insert(group.to_owned(), pending);
+        }
+    }
+    Ok(found)
+}
+
+fn reading(at: &TopicPartition) -> impl FnOnce(LogError) -> VerifyError {
+    let (topic, partition) = (at.topic.clone(), at.partition);
+    move |source| VerifyError::Log { topic, partition, source }
+}
+
+/// Offsets of everything in the topic that is not a tick, by partition, in order.
+fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result<BTreeMap<TopicPartition, Vec<i64>>, VerifyError> {
+    let name = topic.full_name(prefix);
+    let mut found: BTreeMap<TopicPartition, Vec<i64>> = BTreeMap::new();
+    let whole = TopicPartition { topic: name.clone(), partition: -1 };
+    if log.describe_topic(&name).map_err(reading(&whole))?.is_none() {
+        return Ok(found);
+    }
+    let codec = Codec::new();
+    let mut consumer: Box<dyn Consumer> = log.consumer(&format!("{prefix}{GROUP}"), &[&name]).map_err(reading(&whole))?;
+    let mut idle_polls = 0;
+    while idle_polls < IDLE_POLLS_MAX {
+        match consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(reading(&whole))? {
+            Polled::Assigned(partitions) => {
+                for at in partitions {
+                    let begin = consumer.watermarks(&at).map_err(reading(&at))?.begin;
+                    consumer.seek(&at, begin).map_err(reading(&at))?;
+                    found.entry(at).or_default();
+                }
+            }
+            Polled::Revoked(_) => {}
+            Polled::Records(batch) => {
+                idle_polls = 0;
+                let offsets = found.entry(batch.partition.clone()).or_default();
+                for record in batch.iter() {
+                    // What can not be read is a record too: it must be among the dead letters.
+                    if matches!(codec.decode(record.value), Ok(AnyRecord::Tick(_))) {
+                        *ticks += 1;
+                    } else {
+                        offsets.push(record.offset);
+                    }
+                }
+            }
+            Polled::Idle => idle_polls += 1,
+        }
+    }
+    Ok(found)
+}
+
+/// Offsets of the partition's records in the tables and among the dead letters, in order.
+fn stored(database: &Database, at: &TopicPartition, tables: &[&str]) -> Result<Vec<i64>, VerifyError> {
+    let partition = at.partition;
+    let mut parts: Vec<String> = tables.iter().map(|table| format!("SELECT offset FROM {table} WHERE partition = {partition}")).collect();
+    let topic = at.topic.replace('\\', "\\\\").replace('\'', "\\'");
+    parts.push(format!("SELECT source_offset AS offset FROM dead_letters_log WHERE source_topic = '{topic}' AND source_partition = {partition}"));
+    let bytes = database.query(&format!("SELECT DISTINCT offset FROM ({}) ORDER BY offset", parts.join(" UNION ALL ")), "RowBinary")?;
+    let (words, _) = bytes.as_chunks::<8>();
+    Ok(words.iter().map(|word| i64::from_le_bytes(*word)).collect())
+}
