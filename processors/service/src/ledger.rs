@@ -41,15 +41,17 @@ impl Ledger {
 
     /// Everything up to `number` is acknowledged.
     pub fn acknowledged(&mut self, number: AppendNumber) {
-        while self.pending.pop_front_if(|(_, last)| *last <= number).is_some() {}
+        while self.pending.front().is_some_and(|(_, last)| *last <= number) {
+            self.pending.pop_front();
+        }
     }
 
     /// The furthest position that may be committed now, once.
     pub fn take_frontier(&mut self) -> Option<Position> {
         let first_open = self.pending.front().map_or(i64::MAX, |(offset, _)| *offset);
         let mut frontier = None;
-        while let Some(point) = self.points.pop_front_if(|point| point.offset <= first_open) {
-            frontier = Some(point);
+        while self.points.front().is_some_and(|point| point.offset <= first_open) {
+            frontier = self.points.pop_front();
         }
         frontier
     }

@@ -11,6 +11,7 @@ mod effects;
 mod index;
 mod input;
 mod reading;
+mod records;
 mod rows;
 mod standing;
 mod technician;
