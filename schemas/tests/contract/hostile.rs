@@ -141,7 +141,9 @@ fn damaged_json_is_refused_or_means_what_it_says() {
         match from_json(&line, Missing::Refuse) {
             Ok(record) => {
                 // What was taken was JSON, and says the same when written and read again.
-                assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
+                // A number beyond every double is JSON all the same, and kept as it was sent.
+                let json = serde_json::from_str::<serde_json::Value>(&line).map(drop).map_err(|e| e.to_string());
+                assert!(json.as_ref().map_or_else(|e| e.starts_with("number out of range"), |()| true), "{json:?}: {line}");
                 let again = from_json(&to_json(&record).unwrap(), Missing::Refuse).unwrap();
                 assert_eq!(content_hash(&again), content_hash(&record), "{line}");
                 taken += 1;
