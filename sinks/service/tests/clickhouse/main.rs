@@ -1,5 +1,7 @@
 //! Tables, views, writer and sinks on the real engine: written with our code, read with SQL text.
 
+#![expect(clippy::unwrap_used, reason = "set-up outside the test functions may fail the test")]
+
 #[path = "../engine/common.rs"]
 #[expect(dead_code, reason = "the engine's own tests use the rest")]
 mod common;
