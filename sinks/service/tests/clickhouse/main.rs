@@ -6,7 +6,10 @@
 #[expect(dead_code, reason = "the engine's own tests use the rest")]
 mod common;
 mod facts;
+mod history;
 mod results;
 mod schema;
 mod setup;
 mod sinks;
+mod verify;
+mod world;
