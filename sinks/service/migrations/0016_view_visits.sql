@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW visits
 (
     technician_contact_id UUID COMMENT 'The technician',
-    visit_id UUID COMMENT 'The visit it belongs to',
+    visit_id UUID COMMENT 'The visit',
     shift_id Nullable(UUID) COMMENT 'Shift that holds the earliest event of the visit that lies in any shift',
     attendances UInt32 COMMENT 'Episodes with an arrival, real or imputed',
     travel_started_at Nullable(DateTime64(6, 'UTC')) COMMENT 'First travel_start',
