@@ -118,10 +118,12 @@ impl Config {
         }
         let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
         Ok(Self {
-            data_dir: match set("data_dir")? {
+            // The engine takes a relative path twice over.
+            data_dir: std::path::absolute(match set("data_dir")? {
                 Some(dir) => dir.into(),
                 None => user_data_home()?.join("fieldline"),
-            },
+            })
+            .context("data_dir")?,
             engine: set("engine")?.map(PathBuf::from),
             log: text("log")?,
             topics_prefix: text("topics.prefix")?,

@@ -38,7 +38,8 @@ fn take(from: &Path) -> Result<()> {
     std::fs::copy(from, &unfinished).with_context(|| format!("copying {} to {}", from.display(), unfinished.display()))?;
     std::fs::rename(&unfinished, &to).with_context(|| format!("renaming {} to {}", unfinished.display(), to.display()))?;
     // Looking it up checks it against the pinned checksum.
-    let installed = install::locate(None)?.with_context(|| format!("{} is not the engine of version {}", from.display(), install::LIBRARY_VERSION))?;
+    let installed =
+        install::locate(None)?.with_context(|| format!("{} is not the engine of version {}", from.display(), install::LIBRARY_VERSION))?;
     println!("{}", installed.display());
     Ok(())
 }

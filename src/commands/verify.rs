@@ -20,7 +20,9 @@ pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
     super::migrate(&database.target)?;
     let kept = conservation(&*log, &config.topics_prefix, &database.target, Default::default())?;
     if let Some((stage, records)) = kept.pending.iter().next() {
-        bail!("{records} records are not worked through yet (group {stage}): `fieldline run` until it has caught up, or repeat the import, then verify");
+        bail!(
+            "{records} records are not worked through yet (group {stage}): `fieldline run` until it has caught up, or repeat the import, then verify"
+        );
     }
     let described = log.describe_topic(&Topic::Activity.full_name(&config.topics_prefix))?;
     let settings = VerifyConfig {

@@ -36,12 +36,7 @@ impl std::fmt::Debug for ClickHouseTarget {
 impl ClickHouseTarget {
     /// A database of the embedded engine.
     pub fn embedded(endpoint: &crate::engine::Endpoint, database: &str) -> Self {
-        Self {
-            url: endpoint.url.clone(),
-            user: endpoint.user.clone(),
-            password: endpoint.password.clone(),
-            database: database.to_owned(),
-        }
+        Self { url: endpoint.url.clone(), user: endpoint.user.clone(), password: endpoint.password.clone(), database: database.to_owned() }
     }
 }
 

@@ -11,8 +11,8 @@
 use crate::clickhouse::{Answer, ClickHouseTarget, runtime};
 use crate::writer::{Block, GivenUp, Origin, WriteError, Writer, WriterConfig};
 use fieldline_log::{Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
-use fieldline_schemas::events::DeadLetter;
 use fieldline_schemas::Rejection;
+use fieldline_schemas::events::DeadLetter;
 use fieldline_schemas::topics::{self, Topic};
 use fieldline_schemas::wire::{AnyRecord, Codec};
 use fieldline_sinks_rows::Position;
@@ -336,7 +336,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
                     let (topic, partition, offset) = (partition.topic.clone(), partition.partition, record.offset);
                     return Err(SinkError::Unreadable { topic, partition, offset, rejection });
                 }
-                self.set_aside(&partition.topic, position, record.key, record.value, &rejection, stage)?;
+                self.set_aside(topic, position, record.key, record.value, &rejection, stage)?;
             }
             let range = self.open.entry(partition.clone()).or_insert(record.offset..record.offset);
             range.end = record.offset + 1;
@@ -351,7 +351,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
     /// Appends a record that is not understood to the dead letters, whole.
     fn set_aside(
         &mut self,
-        topic: &str,
+        topic: Topic,
         position: Position,
         key: &[u8],
         payload: &[u8],
@@ -359,7 +359,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
         stage: &str,
     ) -> Result<(), SinkError> {
         let letter = AnyRecord::DeadLetter(DeadLetter {
-            topic: topic.into(),
+            topic: topic.name().into(),
             partition: position.partition,
             offset: position.offset,
             received_at: position.received_at,
@@ -371,7 +371,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
         });
         self.bytes.clear();
         self.codec.encode(&letter, &mut self.bytes);
-        let what = || format!("setting aside {topic} partition {} offset {}", position.partition, position.offset);
+        let what = || format!("setting aside {} partition {} offset {}", topic.name(), position.partition, position.offset);
         let producer = match &mut self.producer {
             Some(producer) => producer,
             none => none.insert(self.log.producer().map_err(doing(what))?),

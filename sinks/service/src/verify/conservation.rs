@@ -57,7 +57,7 @@ pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, 
     for (topic, tables) in TABLES {
         for (at, mut offsets) in records(log, prefix, topic, &mut found.ticks)? {
             found.records += offsets.len() as u64;
-            let stored = stored(&database, &at, tables)?;
+            let stored = stored(&database, topic, at.partition, tables)?;
             offsets.retain(|offset| stored.binary_search(offset).is_err());
             for offset in offsets {
                 found.missing.add(|| Place { topic: at.topic.clone(), partition: at.partition, offset });
@@ -125,11 +125,10 @@ fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result
 }
 
 /// Offsets of the partition's records in the tables and among the dead letters, in order.
-fn stored(database: &Database, at: &TopicPartition, tables: &[&str]) -> Result<Vec<i64>, VerifyError> {
-    let partition = at.partition;
+fn stored(database: &Database, topic: Topic, partition: i32, tables: &[&str]) -> Result<Vec<i64>, VerifyError> {
     let mut parts: Vec<String> = tables.iter().map(|table| format!("SELECT offset FROM {table} WHERE partition = {partition}")).collect();
-    let topic = at.topic.replace('\\', "\\\\").replace('\'', "\\'");
-    parts.push(format!("SELECT source_offset AS offset FROM dead_letters_log WHERE source_topic = '{topic}' AND source_partition = {partition}"));
+    let dead_letters = format!("source_topic = '{}' AND source_partition = {partition}", topic.name());
+    parts.push(format!("SELECT source_offset AS offset FROM dead_letters_log WHERE {dead_letters}"));
     let bytes = database.query(&format!("SELECT DISTINCT offset FROM ({}) ORDER BY offset", parts.join(" UNION ALL ")), "RowBinary")?;
     let (words, _) = bytes.as_chunks::<8>();
     Ok(words.iter().map(|word| i64::from_le_bytes(*word)).collect())

@@ -106,7 +106,7 @@ fn every_record_but_ticks_is_stored_and_poison_is_set_aside() {
     });
     test.check(
         "SELECT topic, reason, stage FROM dead_letters ORDER BY reason",
-        &["fieldline.activity\tcreated_ahead\tvalidate", "fieldline.activity\tunknown_framing\tdecode"],
+        &["activity\tcreated_ahead\tvalidate", "activity\tunknown_framing\tdecode"],
     );
     test.check("SELECT withdrawn, version, published_at FROM shifts_history", &["true\t5\t2026-03-02 08:01:00.000000"]);
     test.check("SELECT count() FROM shift_results WHERE is_deleted", &["1"]);
