@@ -209,7 +209,7 @@ impl Partition {
             self.counters.gaps += 1;
         }
         while let Some((due, _, slot)) = self.timers.first().copied().filter(|(due, _, _)| *due <= clock) {
-            self.fire(due, slot, record.offset, effects)?;
+            self.fire(due, slot, record.offset, clock, effects)?;
         }
         if clock.since(self.forgotten_at.max(Timestamp(0))) >= FORGET_EVERY_US {
             self.forgotten_at = clock;
@@ -300,7 +300,7 @@ impl Partition {
             let technician = &mut self.slots[*slot as usize];
             let Some(touch) = technician.touched.take() else { continue };
             if std::mem::take(&mut technician.is_changed) {
-                self.derive(*slot, touch, effects)?;
+                self.derive(*slot, touch, touch.clock, effects)?;
             } else if let Some(request) = technician.request.take() {
                 let id = technician.id;
                 self.request(id, *request, touch, effects);
@@ -312,8 +312,9 @@ impl Partition {
         Ok(())
     }
 
-    /// Lets time alone change a technician's rows, as of the moment it fell due.
-    fn fire(&mut self, due: Timestamp, slot: u32, offset: i64, effects: &mut Effects) -> Result<(), PartitionError> {
+    /// Lets time alone change a technician's rows, as of the moment it fell due; the record at `offset` moves the
+    /// partition's clock on to `clock`.
+    fn fire(&mut self, due: Timestamp, slot: u32, offset: i64, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
         let Settings { fold, ref definition, .. } = self.settings;
         self.counters.timers += 1;
         let technician = &mut self.slots[slot as usize];
@@ -323,10 +324,12 @@ impl Partition {
             technician.absorb(fold, due - 1, definition, &mut self.bench);
         }
         self.reschedule(slot, Some(due));
-        self.derive(slot, Touch { offset, clock: due, caused_by: None }, effects)
+        self.derive(slot, Touch { offset, clock: due, caused_by: None }, clock, effects)
     }
 
-    fn derive(&mut self, slot: u32, touch: Touch, effects: &mut Effects) -> Result<(), PartitionError> {
+    /// Puts out what `touch` changed. `clock`: the partition's once the record at that offset is applied, which is what
+    /// history computes by: its rows outrank every timer of that offset.
+    fn derive(&mut self, slot: u32, touch: Touch, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
         let Settings { fold, ref definition, .. } = self.settings;
         self.counters.folds += 1;
         let technician = &mut self.slots[slot as usize];
@@ -344,7 +347,7 @@ impl Partition {
         }
         if let Some(request) = request {
             let id = technician.id;
-            self.request(id, *request, touch, effects);
+            self.request(id, *request, Touch { clock, ..touch }, effects);
         }
         self.reschedule(slot, before);
         Ok(())
