@@ -64,6 +64,11 @@ fn log_to_stderr(filter: &str) {
 /// The exit code of an outcome, with its reason on standard error.
 fn done(outcome: Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().map(std::io::Error::kind);
+    if error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe)) {
+        // Whoever reads has seen enough, as in `fieldline simulate | head`.
+        return ExitCode::SUCCESS;
+    }
     eprintln!("fieldline: {error:#}");
     let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));
     ExitCode::from(if in_use { FOLDER_IN_USE } else { FAILED })

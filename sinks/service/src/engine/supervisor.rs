@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -249,6 +250,8 @@ impl Started {
             .envs(config.command.environment.iter().map(|(name, value)| (name, value)))
             // The engine formats and parses times in the process's zone where a column names none.
             .env("TZ", "UTC")
+            // A Ctrl-C in the terminal is for the parent, which ends the engine when it has no more use for it.
+            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(duplicate)
             .stderr(log)
