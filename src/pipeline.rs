@@ -137,23 +137,22 @@ impl Pipeline {
     /// Returns when every row that follows from the events before `events` can be queried. The processors finish a second
     /// when the log's clock enters the next one, so somebody must move it on.
     pub fn drain(&mut self, events: &Ends) -> Result<()> {
-        self.hurry(true);
         let outcome = self.drain_stages(events);
-        self.hurry(false);
+        self.sinks.iter().for_each(|sink| sink.hurry(false));
         outcome
     }
 
+    /// A sink is hurried only once its topics are complete: before that it would insert crumbs.
     fn drain_stages(&mut self, events: &Ends) -> Result<()> {
+        let [raw, results] = self.sinks.clone();
+        raw.hurry(true);
         self.wait_for("processors", events)?;
         self.wait_for("raw-sink", events)?;
+        results.hurry(true);
         let requests = self.ends(&[Topic::Recompute])?;
         self.wait_for("history", &requests)?;
         let results = self.ends(&[Topic::Kpis, Topic::DeadLetters])?;
         self.wait_for("results-sink", &results)
-    }
-
-    fn hurry(&self, hurry: bool) {
-        self.sinks.iter().for_each(|sink| sink.hurry(hurry));
     }
 
     /// The ends of every partition of the topics, where there is anything.
