@@ -11,6 +11,7 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_schemas::Codec;
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::results::{Identity, KpiRecord};
+use fieldline_schemas::time::DAY_US;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ pub struct Computer<'a> {
     pub codec: &'a Codec,
     pub control: &'a SinkControl,
 }
+
+/// Spans that begin within the same so long are near in time.
+const NEAR_US: i64 = 30 * DAY_US;
 
 /// Jobs of one query, and what was read for them.
 struct Chunk<'a> {
@@ -149,9 +153,9 @@ impl Chunk<'_> {
     }
 }
 
-/// Jobs that are read together: with the same reach, near in time, each technician once.
+/// Jobs that are read together: with the same reach, near in time, neighbours in the tables, each technician once.
 fn chunks(mut jobs: Vec<Job>) -> Vec<Vec<Job>> {
-    jobs.sort_by_key(|job| (job.reach(), job.window().from, job.technician_contact_id));
+    jobs.sort_by_cached_key(|job| (job.reach(), job.window().from.0.div_euclid(NEAR_US), table_order(job.technician_contact_id)));
     let mut chunks: Vec<Vec<Job>> = Vec::new();
     let mut technicians = BTreeSet::new();
     for job in jobs {
@@ -166,6 +170,12 @@ fn chunks(mut jobs: Vec<Job>) -> Vec<Vec<Job>> {
         }
     }
     chunks
+}
+
+/// ClickHouse sorts a UUID by its second half first. Neighbours lie in the same granules, which are then read once.
+fn table_order(technician: TechnicianId) -> (u64, u64) {
+    let (first, second) = technician.0.as_u64_pair();
+    (second, first)
 }
 
 fn technician(identity: &Identity) -> TechnicianId {

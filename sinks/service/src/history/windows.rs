@@ -14,8 +14,9 @@ use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::time::SECOND_US;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A window closes when the clock is this far beyond its last request.
-pub const QUIET_US: i64 = SECOND_US;
+/// A window closes when the clock is this far beyond its last request. The processors ask once a second, so that less would
+/// cut one burst into several.
+pub const QUIET_US: i64 = 2 * SECOND_US;
 /// However many requests come, a window closes this long after its first.
 pub const WINDOW_US_MAX: i64 = 10 * SECOND_US;
 /// Named ids in one window; beyond, it closes at once.
@@ -181,16 +182,16 @@ mod tests {
     }
 
     #[test]
-    fn a_window_closes_after_a_second_without_requests() {
+    fn a_window_closes_after_two_seconds_without_requests() {
         check(&[], &[], 0);
-        check(&[('t', 0), ('t', 20)], &[], 2);
-        check(&[('t', 0), ('r', 1), ('t', 10)], &[], 1);
-        check(&[('r', 0), ('t', 10)], &[0], 0);
-        check(&[('r', 0), ('r', 9), ('r', 18), ('t', 27)], &[], 0);
-        check(&[('r', 0), ('r', 9), ('r', 18), ('t', 28)], &[0], 0);
-        check(&[('r', 0), ('r', 10), ('r', 20)], &[0, 1], 0);
+        check(&[('t', 0), ('t', 30)], &[], 2);
+        check(&[('t', 0), ('r', 1), ('t', 20)], &[], 1);
+        check(&[('r', 0), ('t', 20)], &[0], 0);
+        check(&[('r', 0), ('r', 19), ('r', 38), ('t', 57)], &[], 0);
+        check(&[('r', 0), ('r', 19), ('r', 38), ('t', 58)], &[0], 0);
+        check(&[('r', 0), ('r', 20), ('r', 40)], &[0, 1], 0);
         // A clock that goes back stands still.
-        check(&[('r', 50), ('t', 10), ('t', 59)], &[], 0);
+        check(&[('r', 50), ('t', 10), ('t', 69)], &[], 0);
     }
 
     #[test]
@@ -205,7 +206,7 @@ mod tests {
         windows.record(7, tenths(0), Some(request(1, 40, 100, 200, &[1, 2])));
         windows.record(8, tenths(1), Some(request(2, 41, 0, 0, &[])));
         windows.record(9, tenths(2), Some(request(1, 39, 50, 120, &[3])));
-        windows.record(10, tenths(20), None);
+        windows.record(10, tenths(22), None);
         let window = windows.closed().next().unwrap();
         assert_eq!(window.start, Position { offset: 7, clock: Some(Timestamp(0)) });
         assert_eq!(window.merged.len(), 2);
