@@ -1,3 +1,5 @@
+//! What a log can answer instead of doing what was asked.
+
 use std::path::PathBuf;
 
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,3 +1,5 @@
+//! Why the processors stopped.
+
 use fieldline_log::TopicPartition;
 use fieldline_processors_core::partition::PartitionError;
 

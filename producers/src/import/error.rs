@@ -1,3 +1,5 @@
+//! Why an import ended before its end.
+
 use crate::publisher::PublishError;
 
 /// Why an import ended before its end. What was appended before stays; importing the same files again repeats it, and

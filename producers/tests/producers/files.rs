@@ -1,3 +1,5 @@
+//! Files of events: lines, gzip, refusals, and replaying as if live.
+
 use crate::records::{memory_log, records_of};
 use fieldline_log::Log;
 use fieldline_log::memory::MemoryLog;

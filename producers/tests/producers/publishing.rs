@@ -1,3 +1,5 @@
+//! The publisher: what it fills in, refuses and acknowledges.
+
 use crate::records::{memory_log, records_of};
 use fieldline_log::{Log, partition_for_key};
 use fieldline_producers::{PublishError, Publisher, PublisherConfig};

@@ -1,3 +1,5 @@
+//! The simulator: the same seed gives the same days, with every fault in them.
+
 use chrono::NaiveDate;
 use fieldline_producers::simulate::{Body, Emission, FaultKind, Faults, Simulator, SimulatorConfig, time_zone};
 use fieldline_schemas::events::{ActivityType as A, DeadLetterReason, TechnicianActivity};
