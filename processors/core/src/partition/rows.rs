@@ -61,15 +61,18 @@ impl Rows {
         let mut next = std::mem::take(&mut self.next);
         next.clear();
         next.extend(rows(&units, digester));
-        let kpis = units.shifts.into_iter().map(|shift| Kpi::Shift(Box::new(shift)));
-        let kpis = kpis.chain(units.episodes.into_iter().map(|episode| Kpi::Episode(Box::new(episode))));
-        for (row, kpi) in next.iter().zip(kpis) {
+        // A row is boxed when it goes out: most of them did not change.
+        let (mut shifts, mut episodes) = (units.shifts.into_iter(), units.episodes.into_iter());
+        for row in &next {
+            let shift = shifts.next();
+            let episode = if shift.is_none() { episodes.next() } else { None };
             let known = self.find(row.key);
             if known.is_some_and(|known| known.digest == row.digest) {
                 continue;
             }
             if row.begins_at >= live_from {
-                changes.kpis.push(kpi);
+                let shift = shift.map(|shift| Kpi::Shift(Box::new(shift)));
+                changes.kpis.extend(shift.or_else(|| episode.map(|episode| Kpi::Episode(Box::new(episode)))));
             } else {
                 changes.froze(row.begins_at);
             }
