@@ -54,7 +54,9 @@ fn killed_at_random_moments_and_imported_again() {
             (Victim::Engine, Some(engine)) => {
                 signal_process(engine, Signal::KILL);
                 let outcome = import.finish();
-                assert!(matches!(outcome.code, Some(0 | 3)), "kill {hits}, of the engine after {moment:?}: {outcome:?}");
+                // One that dies before it was ever ready is not started again; the command says so and can be repeated.
+                let never_ready = outcome.code == Some(5) && outcome.stderr.contains("before it was ready");
+                assert!(never_ready || matches!(outcome.code, Some(0 | 3)), "kill {hits}, of the engine after {moment:?}: {outcome:?}");
             }
             (Victim::Pipeline, _) => import.kill_alone(),
             _ => import.kill_all(),
