@@ -129,7 +129,9 @@ async fn long_results_stream_and_late_errors_arrive() {
                 Err(error) => break error.to_string(),
             }
         };
-        assert!(before > 0 && error.contains("Code: 395"), "after {before} rows: {error}");
+        // Where the network cut the exception's text in two, the client sees that there is one and not what it says.
+        let is_told = error.contains("Code: 395") || error.contains("found exception tag in response");
+        assert!(before > 0 && is_told, "after {before} rows: {error}");
         assert_eq!(client.query("SELECT 1").fetch_one::<u8>().await.unwrap(), 1);
     }
 }
