@@ -31,7 +31,7 @@ const PARTS_MAX: usize = 4;
 /// How long a client may leave an answer unread.
 const UNREAD_MAX: Duration = Duration::from_secs(300);
 /// Pause before and behind a late exception.
-const LATE_EXCEPTION_PAUSE: Duration = Duration::from_millis(20);
+const LATE_EXCEPTION_PAUSE: Duration = Duration::from_millis(100);
 /// Longest form with parameters.
 const FORM_BYTES_MAX: usize = 16 << 20;
 
