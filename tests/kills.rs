@@ -77,6 +77,9 @@ fn killed_at_random_moments_and_imported_again() {
     assert_eq!(verified.code, Some(0), "{verified:?}");
 }
 
+/// Runs of a few seconds that a killed import may need to be worked through.
+const RUNS_MAX: usize = 10;
+
 /// A version never goes back (I5), also over a kill: the history of revisions tells.
 #[test]
 fn a_run_that_is_killed_goes_on_where_it_was() {
@@ -87,14 +90,21 @@ fn a_run_that_is_killed_goes_on_where_it_was() {
     wait_until("records wait in the log", || folder.path().join("log").exists() && import.engine().is_some());
     std::thread::sleep(Duration::from_millis(600));
     import.kill_all();
-    // Whatever was appended is worked through by a run, without the file.
-    let mut run = folder.spawn(&["run"]);
-    run.wait_until_said("fieldline runs on");
-    std::thread::sleep(Duration::from_secs(4));
-    run.signal(Signal::TERM);
-    let outcome = run.finish();
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_eq!(log::pending(&folder), 0);
+    // Whatever was appended is worked through by a run, without the file; on a busy machine by a few of them.
+    let mut pending = usize::MAX;
+    for _ in 0..RUNS_MAX {
+        let mut run = folder.spawn(&["run"]);
+        run.wait_until_said("fieldline runs on");
+        std::thread::sleep(Duration::from_secs(4));
+        run.signal(Signal::TERM);
+        let outcome = run.finish();
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        pending = log::pending(&folder);
+        if pending == 0 {
+            break;
+        }
+    }
+    assert_eq!(pending, 0);
     log::assert_conserved(&folder);
     let again = "SELECT count() FROM (SELECT shift_id, version, as_of, lagInFrame(as_of) OVER (PARTITION BY shift_id ORDER BY version) AS before \
                  FROM shift_results_history FINAL) WHERE as_of < before";

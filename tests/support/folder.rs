@@ -121,7 +121,9 @@ impl Running {
     /// The engine's process: the command's only child.
     pub fn engine(&self) -> Option<u32> {
         let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        processes.into_iter().find(|id| state_and_parent(*id).is_some_and(|(state, parent)| state != "Z" && parent == self.id().to_string()))
+        processes
+            .into_iter()
+            .find(|id| state_and_parent(*id).is_some_and(|(state, parent)| state != "Z" && parent == self.id().to_string()))
     }
 
     pub fn is_alive(&mut self) -> bool {
