@@ -54,24 +54,28 @@ pub struct Conservation {
 pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, deadlines: Deadlines) -> Result<Conservation, VerifyError> {
     let database = Database::open(clickhouse, deadlines)?;
     let mut found = Conservation::default();
+    // Each topic is read once: several stages work on the same one.
+    let mut topics = BTreeMap::new();
     for (topic, tables) in TABLES {
-        for (at, mut offsets) in records(log, prefix, topic, &mut found.ticks)? {
+        let partitions = records(log, prefix, topic, &mut found.ticks)?;
+        for (at, offsets) in &partitions {
             found.records += offsets.len() as u64;
             let stored = stored(&database, topic, at.partition, tables)?;
-            offsets.retain(|offset| stored.binary_search(offset).is_err());
-            for offset in offsets {
+            for offset in offsets.iter().copied().filter(|offset| stored.binary_search(offset).is_err()) {
                 found.missing.add(|| Place { topic: at.topic.clone(), partition: at.partition, offset });
             }
         }
+        topics.insert(topic, partitions);
     }
-    for (group, topics) in STAGES {
+    for topic in [Topic::Recompute, Topic::Kpis, Topic::DeadLetters] {
+        topics.insert(topic, records(log, prefix, topic, &mut 0)?);
+    }
+    for (group, read) in STAGES {
         let mut pending = 0;
-        for topic in topics {
-            for (at, offsets) in records(log, prefix, *topic, &mut 0)? {
-                let committed = log.committed(&format!("{prefix}{group}"), &at).map_err(reading(&at))?;
-                let from = committed.map_or(0, |committed| committed.offset);
-                pending += offsets.iter().filter(|offset| **offset >= from).count() as u64;
-            }
+        for (at, offsets) in read.iter().filter_map(|topic| topics.get(topic)).flatten() {
+            let committed = log.committed(&format!("{prefix}{group}"), at).map_err(reading(at))?;
+            let from = committed.map_or(0, |committed| committed.offset);
+            pending += offsets.iter().filter(|offset| **offset >= from).count() as u64;
         }
         if pending > 0 {
             found.pending.insert(group.to_owned(), pending);
