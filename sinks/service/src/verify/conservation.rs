@@ -109,7 +109,7 @@ fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result
                     found.entry(at).or_default();
                 }
             }
-            Polled::Revoked(_) => {}
+            Polled::Revoked(_) | Polled::Lost(_) => {}
             Polled::Records(batch) => {
                 idle_polls = 0;
                 let offsets = found.entry(batch.partition.clone()).or_default();
