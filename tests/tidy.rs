@@ -152,6 +152,8 @@ fn one_file_each_names_the_engine_and_the_client() {
     };
     assert_eq!(uses(&["clickhouse::Client"]), ["sinks/service/src/clickhouse.rs"]);
     assert_eq!(uses(&["libloading::Library", "use libloading"]), ["sinks/service/src/engine/ffi.rs"]);
+    let kafka = uses(&["rdkafka::"]);
+    assert!(!kafka.is_empty() && kafka.iter().all(|place| place.starts_with("log/src/kafka/")), "{kafka:?}");
 }
 
 #[test]

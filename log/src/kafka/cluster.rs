@@ -3,15 +3,16 @@
 use super::answers::{Verdict, verdict};
 use super::config::KafkaConfig;
 use super::context::Context;
+use super::members::MemberNumbers;
 use super::native::Failure;
 use super::native::admin::Admin;
 use super::properties;
 use crate::broker::wake::lock;
 use crate::{Error, Result, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Waits between attempts: from the first, doubled, to the last.
@@ -26,8 +27,7 @@ pub(super) struct Cluster {
     giving_up: AtomicBool,
     /// Partition counts of topics that are known to exist.
     topics: Mutex<BTreeMap<String, i32>>,
-    /// Numbers of the static members of each group that are open here.
-    members: Mutex<BTreeMap<String, BTreeSet<u32>>>,
+    pub(super) members: Arc<MemberNumbers>,
 }
 
 impl Cluster {
@@ -35,7 +35,7 @@ impl Cluster {
     pub(super) fn open(config: KafkaConfig) -> Result<Self> {
         config.check()?;
         let admin = Admin::open(&properties::admin(&config))?;
-        let cluster = Self { config, admin, giving_up: AtomicBool::new(false), topics: Mutex::default(), members: Mutex::default() };
+        let cluster = Self { config, admin, giving_up: AtomicBool::new(false), topics: Mutex::default(), members: Arc::default() };
         let asked_at = Instant::now();
         let connect = cluster.config.timeouts.connect;
         let attempt = connect.min(Duration::from_secs(1));
@@ -147,20 +147,5 @@ impl Cluster {
             return Ok(());
         }
         Err(Error::UnknownPartition { topic: at.topic.clone(), partition: at.partition, partitions })
-    }
-
-    /// The lowest number that no open member of the group has: the same ones again after a restart.
-    pub(super) fn take_member_number(&self, group: &str) -> u32 {
-        let mut members = lock(&self.members);
-        let taken = members.entry(group.to_owned()).or_default();
-        let number = (0..).find(|number| !taken.contains(number)).unwrap_or(u32::MAX);
-        taken.insert(number);
-        number
-    }
-
-    pub(super) fn return_member_number(&self, group: &str, number: u32) {
-        if let Some(taken) = lock(&self.members).get_mut(group) {
-            taken.remove(&number);
-        }
     }
 }

@@ -8,10 +8,13 @@
 use super::answers::{Verdict, verdict};
 use super::cluster::Cluster;
 use super::context::{Context, GroupStep};
+use super::lists::{add, list_of};
+use super::members::MemberNumber;
 use super::native::Failure;
-use super::native::member::{Member, Message};
+use super::native::member::Member;
 use super::owned::{BEGIN_AGE_MAX, Ownership};
 use super::properties;
+use super::trouble::{Complaint, Trouble};
 use crate::limits::NOTE_BYTES_MAX;
 use crate::{Committed, Consumer, Error, Polled, Result, TopicPartition, Watermarks};
 use fieldline_schemas::Timestamp;
@@ -44,32 +47,13 @@ pub(super) struct KafkaConsumer {
     _number: Option<MemberNumber>,
 }
 
-/// Holds a static member's number.
-struct MemberNumber {
-    cluster: Arc<Cluster>,
-    group: String,
-    number: u32,
-}
-
-impl MemberNumber {
-    fn take(cluster: &Arc<Cluster>, group: &str) -> Self {
-        Self { number: cluster.take_member_number(group), cluster: Arc::clone(cluster), group: group.to_owned() }
-    }
-}
-
-impl Drop for MemberNumber {
-    fn drop(&mut self) {
-        self.cluster.return_member_number(&self.group, self.number);
-    }
-}
-
 impl KafkaConsumer {
     pub(super) fn join(cluster: Arc<Cluster>, group: &str, topics: &[&str]) -> Result<Self> {
         crate::broker::check_group(group)?;
         for topic in topics {
             cluster.partitions(topic)?;
         }
-        let number = cluster.config.instance_id.as_ref().map(|_| MemberNumber::take(&cluster, group));
+        let number = cluster.config.instance_id.as_ref().map(|_| cluster.members.take(group));
         let instance_id = cluster.config.instance_id.as_deref().zip(number.as_ref()).map(|(base, held)| format!("{base}-{}", held.number));
         let member = Member::open(&properties::consumer(&cluster.config, group, instance_id.as_deref()))?;
         let consumer = Self { cluster, group: group.to_owned(), member, owned: Ownership::default(), told: None, _number: number };
@@ -116,7 +100,7 @@ impl KafkaConsumer {
     }
 
     fn give_up(&mut self, partitions: &[TopicPartition]) -> Result<()> {
-        let list = list_of(partitions.iter());
+        let list = list_of(partitions);
         self.owned.remove(partitions);
         // A pause outlives the assignment in librdkafka: whoever gets the partition back would wait for ever.
         self.done("resuming partitions", self.member.resume(&list))?;
@@ -159,56 +143,16 @@ impl KafkaConsumer {
                 }
             }
             Some(code) => {
-                trouble.get_or_insert_with(|| Trouble::read(code, &message));
+                trouble.get_or_insert_with(|| Trouble::Client(Complaint::read(code, &message)));
             }
         });
         self.owned.finish();
         match trouble {
             None => Ok(()),
             Some(Trouble::Record(error)) => Err(error),
-            Some(Trouble::Client { code, at, text }) => self.judge(code, &at, text),
-        }
-    }
-
-    /// What an error of the client means. Only what stays is an error here; the client goes on by itself with the rest.
-    fn judge(&mut self, code: Code, at: &TopicPartition, text: String) -> Result<()> {
-        let doing = match at.topic.as_str() {
-            "" => format!("polling in group {}", self.group),
-            topic if at.partition < 0 => format!("reading topic {topic} in group {}", self.group),
-            topic => format!("reading {topic} partition {} in group {}", at.partition, self.group),
-        };
-        match code {
-            Code::AutoOffsetReset | Code::OffsetOutOfRange => {
-                let position = self.owned.get(at).and_then(|owned| owned.position);
-                let Watermarks { begin, end } = self.cluster.watermarks(at)?;
-                if let Some(offset) = position.filter(|offset| !(begin..=end).contains(offset)) {
-                    return Err(Error::OffsetOutOfRange { topic: at.topic.clone(), partition: at.partition, offset, begin, end });
-                }
-                Err(Error::Kafka {
-                    doing: doing.into(),
-                    answer: text.into(),
-                    advice: "; records were lost on the brokers, or the topic was made anew",
-                })
-            }
-            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition if !at.topic.is_empty() => {
-                if self.cluster.topic_metadata(&at.topic)?.is_none() {
-                    return Err(Error::UnknownTopic(at.topic.clone()));
-                }
-                tracing::warn!(answer = text, "{doing}: not every broker knows the topic yet");
-                Ok(())
-            }
-            _ => {
-                let (code, text) = match self.member.fatal() {
-                    Some(fatal) => (fatal.code, fatal.text),
-                    None => (code, text),
-                };
-                match verdict(code) {
-                    Verdict::Final(advice) => Err(Error::Kafka { doing: doing.into(), answer: text.into(), advice }),
-                    Verdict::Passing | Verdict::OwnershipLost => {
-                        tracing::warn!(answer = text, "{doing}: the client tries again");
-                        Ok(())
-                    }
-                }
+            Some(Trouble::Client(complaint)) => {
+                let position = self.owned.get(&complaint.at).and_then(|owned| owned.position);
+                complaint.judge(&self.cluster, &self.group, &self.member, position)
             }
         }
     }
@@ -233,33 +177,6 @@ impl KafkaConsumer {
             }
         }
     }
-}
-
-/// What comes in a record's place.
-enum Trouble {
-    Record(Error),
-    Client { code: Code, at: TopicPartition, text: String },
-}
-
-impl Trouble {
-    fn read(code: Code, message: &Message<'_>) -> Self {
-        let at = TopicPartition { topic: message.topic().to_owned(), partition: message.partition() };
-        let said = String::from_utf8_lossy(message.value()).into_owned();
-        Self::Client { code, at, text: if said.is_empty() { code.to_string() } else { said } }
-    }
-}
-
-fn add(list: &mut TopicPartitionList, at: &TopicPartition, offset: Offset) -> Result<()> {
-    let refused = |_| Error::Other(format!("{} partition {} has no offset {offset:?}", at.topic, at.partition));
-    list.add_partition_offset(&at.topic, at.partition, offset).map_err(refused)
-}
-
-fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for at in partitions {
-        list.add_partition(&at.topic, at.partition);
-    }
-    list
 }
 
 impl Consumer for KafkaConsumer {
@@ -298,7 +215,7 @@ impl Consumer for KafkaConsumer {
         let owned = self.owned.require(partition)?;
         owned.start_at(offset);
         if assigned && waits && owned.is_fetched() {
-            self.done("resuming a partition", self.member.resume(&list_of([partition].into_iter())))?;
+            self.done("resuming a partition", self.member.resume(&list_of([partition])))?;
         }
         Ok(())
     }
@@ -367,7 +284,7 @@ impl Consumer for KafkaConsumer {
         let fetched = owned.assigned && owned.is_fetched();
         owned.paused = true;
         if fetched {
-            self.done("pausing a partition", self.member.pause(&list_of([partition].into_iter())))?;
+            self.done("pausing a partition", self.member.pause(&list_of([partition])))?;
         }
         Ok(())
     }
@@ -377,7 +294,7 @@ impl Consumer for KafkaConsumer {
         let waited = owned.assigned && !owned.is_fetched();
         owned.paused = false;
         if waited && owned.is_fetched() {
-            self.done("resuming a partition", self.member.resume(&list_of([partition].into_iter())))?;
+            self.done("resuming a partition", self.member.resume(&list_of([partition])))?;
         }
         Ok(())
     }
@@ -390,9 +307,9 @@ impl Drop for KafkaConsumer {
         let mut result = self.answer();
         while let Some(step) = self.context().next() {
             result = result.and(match step {
-                GroupStep::Assigned(partitions) => self.done("closing", self.member.assign(&list_of(partitions.iter()))),
+                GroupStep::Assigned(partitions) => self.done("closing", self.member.assign(&list_of(&partitions))),
                 GroupStep::Revoked(partitions) | GroupStep::Lost(partitions) => {
-                    self.done("closing", self.member.unassign(&list_of(partitions.iter())))
+                    self.done("closing", self.member.unassign(&list_of(&partitions)))
                 }
             });
         }

@@ -40,7 +40,11 @@ impl Context {
     }
 
     pub(super) fn failed(&self, code: Code, reason: &str) {
-        tracing::warn!(%code, "{reason}");
+        // Connections that fail are in the client's log already.
+        match code {
+            Code::BrokerTransportFailure | Code::Resolve | Code::SSL | Code::Authentication => tracing::debug!(%code, "{reason}"),
+            _ => tracing::warn!(%code, "{reason}"),
+        }
         if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism) {
             *lock(&self.refused) = Some(reason.to_owned());
         }

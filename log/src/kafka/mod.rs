@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config ──► properties ──► producer      appends, the acknowledged frontier (in_flight)
-//!                     ├───► consumer      one member of a group (owned: what it holds)
+//!                     ├───► consumer      one member of a group (owned: what it holds; trouble: what comes in a record's place)
 //!                     └───► cluster       questions: topics, offsets; asks again while an error passes (answers)
 //! native                                  librdkafka's own calls, all that is unsafe
 //! ```
@@ -18,12 +18,15 @@ mod config;
 mod consumer;
 mod context;
 mod in_flight;
+mod lists;
+mod members;
 mod native;
 mod offsets;
 mod owned;
 mod producer;
 mod properties;
 mod topics;
+mod trouble;
 
 pub use config::{KafkaConfig, Mechanism, Sasl, Secret, Timeouts, Tls};
 
