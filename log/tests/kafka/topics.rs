@@ -1,8 +1,10 @@
 //! Topics that others made, changed or deleted.
 
 use crate::{DEADLINE, append, at, config, make_topic, name, open, record, until};
-use fieldline_log::{Error, Log, TopicSpec};
+use fieldline_log::limits::RECORD_BYTES_MAX;
+use fieldline_log::{Error, Log, Polled, TopicSpec};
 use fieldline_test_kafka::Kafka;
+use std::time::Duration;
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
@@ -71,6 +73,29 @@ fn a_record_that_the_topic_does_not_take_is_an_error_of_the_acknowledgement() {
     assert!(matches!(failed, Error::AppendFailed { .. }) && text.contains(&topic) && text.contains("max.message.bytes"), "{text}");
     assert!(producer.acknowledged().is_err(), "an error that stays");
     assert_eq!(log.watermarks(&at(&topic, 0)).unwrap().end, 1);
+}
+
+#[test]
+fn the_largest_record_that_the_log_takes_passes() {
+    let Some(kafka) = Kafka::shared_or_leave_out() else { return };
+    let log = open(config(kafka.bootstrap()));
+    let topic = make_topic(&*log, 1);
+    let value: Vec<u8> = (0..RECORD_BYTES_MAX as u32).map(|n| (n * 31 % 251) as u8).collect();
+    let mut producer = log.producer().unwrap();
+    for _ in 0..3 {
+        producer.append(&topic, record(0, &value)).unwrap();
+    }
+    producer.flush(DEADLINE).unwrap();
+    let mut consumer = log.consumer(&name("group"), &[&topic]).unwrap();
+    let mut read = 0;
+    until("the records", || {
+        match consumer.poll(Duration::from_millis(20), 10).unwrap() {
+            Polled::Assigned(partitions) => partitions.iter().for_each(|at| consumer.seek(at, 0).unwrap()),
+            Polled::Records(batch) => read += batch.iter().filter(|record| record.value == value).count(),
+            _ => {}
+        }
+        read == 3
+    });
 }
 
 #[test]

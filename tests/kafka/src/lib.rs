@@ -69,8 +69,9 @@ impl Kafka {
             Err(missing) => {
                 let demanded = std::env::var("FIELDLINE_DEMAND_KAFKA").is_ok_and(|value| value == "1");
                 assert!(!demanded, "real Kafka is demanded (FIELDLINE_DEMAND_KAFKA): {missing}");
-                // Not through eprintln, which a passing test keeps to itself.
-                _ = writeln!(std::io::stderr(), "left out: real Kafka: {missing}");
+                // Not through eprintln, which a passing test keeps to itself. In one piece and on a line of its own, though
+                // others write to the same terminal.
+                _ = std::io::stderr().write_all(format!("\nleft out: real Kafka: {missing}\n").as_bytes());
                 None
             }
         }
