@@ -15,9 +15,9 @@ use fieldline_schemas::time::MINUTE_US;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
 /// A travel_end this soon after an arrival is the same moment, sent twice (A06i).
-const ARRIVAL_ECHO_US: i64 = 5 * MINUTE_US;
+pub(super) const ARRIVAL_ECHO_US: i64 = 5 * MINUTE_US;
 /// An inspection this soon before a shift_start belongs to it.
-const INSPECTION_US: i64 = 30 * MINUTE_US;
+pub(super) const INSPECTION_US: i64 = 30 * MINUTE_US;
 
 /// What lay over the activity when the event came.
 #[derive(Clone, Copy, PartialEq, Eq)]

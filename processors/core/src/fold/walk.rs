@@ -1,7 +1,9 @@
 //! The walk over a technician's events in order: what is going on, and what ends when.
 
 use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState, VisitTravel};
+use super::apply::ARRIVAL_ECHO_US;
 use super::place::Trail;
+use super::segment::{self, Entry};
 use super::stretch::{Going, Kind, Stretch};
 use crate::definition::{CONTEXT_US, Definition, UNIT_US};
 use crate::facts::{ActivityFact, Facts};
@@ -76,11 +78,17 @@ pub(super) struct Walk<'a> {
     trail: Trail,
     /// The last event at which the past stopped to matter (A29).
     anchor_at: Timestamp,
+    /// How many events were walked over.
+    pub taken: usize,
+    /// The next event may begin a segment.
+    ends_clean: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Walks over all events, which are in order and without near-duplicates.
-    pub fn run(facts: Facts<'a>, events: &[ActivityFact], definition: &'a Definition) -> Self {
+    /// Walks over one segment of events, which are in order and without near-duplicates; not beyond the first event from
+    /// `until` on.
+    pub fn segment(facts: Facts<'a>, entry: Entry, events: &[ActivityFact], until: Timestamp, definition: &'a Definition) -> Self {
+        let Entry { previous_at, arrived_last, trusted, anchor_at } = entry;
         let mut walk = Self {
             facts,
             definition,
@@ -93,20 +101,41 @@ impl<'a> Walk<'a> {
             travel: None,
             open_episodes: Vec::new(),
             travel_end: None,
-            arrived_last: None,
-            previous_at: None,
-            trail: Trail::default(),
-            anchor_at: Timestamp::MIN,
+            arrived_last,
+            previous_at,
+            trail: Trail::from(trusted),
+            anchor_at,
+            taken: 0,
+            ends_clean: false,
         };
-        for (i, event) in events.iter().enumerate() {
-            walk.event(event, &events[i + 1..]);
+        for event in events {
+            walk.settle(event.created_at);
+            let is_next = walk.taken > 0 && walk.previous_at.is_some_and(|previous| segment::may_begin_with(event, previous));
+            walk.ends_clean = is_next && walk.nothing_goes_on();
+            if walk.ends_clean || event.created_at >= until {
+                break;
+            }
+            walk.event(event, &events[walk.taken + 1..]);
+            walk.taken += 1;
         }
         walk.finish();
         walk
     }
 
+    /// What the next segment knows of this one and all before it; `None` where something goes on.
+    pub fn entry_at_end(&self, next_at: Timestamp) -> Option<Entry> {
+        let arrived_last = self.arrived_last.filter(|arrived| next_at.since(*arrived) <= ARRIVAL_ECHO_US);
+        let Self { previous_at, anchor_at, .. } = *self;
+        self.ends_clean.then_some(Entry { previous_at, arrived_last, trusted: self.trail.last, anchor_at })
+    }
+
+    fn nothing_goes_on(&self) -> bool {
+        let is_anything_open = self.open_shift.is_some() || !self.open_episodes.is_empty();
+        let lies_over = self.emergency.is_some() || self.on_break.is_some();
+        !is_anything_open && !lies_over && self.travel.is_none() && self.travel_end.is_none()
+    }
+
     fn event(&mut self, e: &ActivityFact, later: &[ActivityFact]) {
-        self.settle(e.created_at);
         let fresh = self.previous_at.is_none_or(|previous| e.created_at.since(previous) >= SILENCE_US);
         if fresh || e.activity_type == Type::ShiftEnd {
             self.anchor_at = e.created_at;

@@ -1,11 +1,12 @@
 //! What was last known of each row of a technician, and what differs from it now.
 
 use super::digest::Digester;
+use super::segments::Refolded;
 use super::window::Window;
 use crate::fold::Units;
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
 use fieldline_schemas::results::{Identity, Kpi};
-use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
+use fieldline_schemas::{Anomaly, Timestamp};
 
 /// The identity of a row within its technician.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,8 @@ struct Row {
     key: Key,
     begins_at: Timestamp,
     digest: [u64; 2],
+    /// Carries A29.
+    leans_on_context: bool,
 }
 
 /// The rows of a technician as they were last derived, sorted by identity.
@@ -48,22 +51,29 @@ pub struct Changes {
 
 impl Rows {
     /// Takes what is derived now as known, without a word: what changed by leaving the window is no change.
-    pub fn absorb(&mut self, units: &Units, digester: &mut Digester) {
-        self.rows.clear();
-        self.rows.extend(rows(units, digester));
+    pub fn absorb(&mut self, refolded: &Refolded, digester: &mut Digester) {
+        self.rows.retain(|row| !refolded.covers(row.begins_at));
+        self.rows.extend(rows(&refolded.units, digester));
         self.rows.sort_unstable_by_key(|row| row.key);
     }
 
+    /// Whether a unit that is still live depends on context that will leave the window.
+    pub fn lean_on_context(&self, window: Window) -> bool {
+        self.rows.iter().any(|row| row.leans_on_context && row.begins_at >= window.live_units_from())
+    }
+
     /// Takes what is derived now as known, and says what is new.
-    pub fn replace(&mut self, technician: TechnicianId, units: Units, window: Window, digester: &mut Digester) -> Changes {
+    pub fn replace(&mut self, technician: TechnicianId, refolded: Refolded, window: Window, digester: &mut Digester) -> Changes {
         let mut changes = Changes::default();
         let live_from = window.live_units_from();
         let mut next = std::mem::take(&mut self.next);
         next.clear();
-        next.extend(rows(&units, digester));
+        next.extend(rows(&refolded.units, digester));
+        let anew = next.len();
+        next.extend(self.rows.iter().filter(|row| !refolded.covers(row.begins_at)));
         // A row is boxed when it goes out: most of them did not change.
-        let (mut shifts, mut episodes) = (units.shifts.into_iter(), units.episodes.into_iter());
-        for row in &next {
+        let (mut shifts, mut episodes) = (refolded.units.shifts.into_iter(), refolded.units.episodes.into_iter());
+        for row in &next[..anew] {
             let shift = shifts.next();
             let episode = if shift.is_none() { episodes.next() } else { None };
             let known = self.find(row.key);
@@ -105,23 +115,19 @@ impl Changes {
     }
 }
 
-/// Whether a unit that is still live depends on context that will leave the window.
-pub fn leans_on_context(units: &Units, window: Window) -> bool {
-    let leans = |begins_at: Timestamp, anomalies: Anomalies| begins_at >= window.live_units_from() && anomalies.contains(Anomaly::A29);
-    units.shifts.iter().any(|s| leans(s.started_at, s.anomalies)) || units.episodes.iter().any(|e| leans(e.first_event_at, e.anomalies))
-}
-
 fn rows(units: &Units, digester: &mut Digester) -> impl Iterator<Item = Row> {
     let mut shifts = units.shifts.iter();
     let mut episodes = units.episodes.iter();
     std::iter::from_fn(move || {
-        let (key, begins_at, digest) = match shifts.next() {
-            Some(shift) => (Key::Shift(shift.shift_id), shift.started_at, digester.shift(shift)),
+        let (key, begins_at, digest, anomalies) = match shifts.next() {
+            Some(shift) => (Key::Shift(shift.shift_id), shift.started_at, digester.shift(shift), shift.anomalies),
             None => {
                 let episode = episodes.next()?;
-                (Key::Episode(episode.visit_id, episode.first_event_id), episode.first_event_at, digester.episode(episode))
+                let key = Key::Episode(episode.visit_id, episode.first_event_id);
+                (key, episode.first_event_at, digester.episode(episode), episode.anomalies)
             }
         };
-        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64] })
+        let leans_on_context = anomalies.contains(Anomaly::A29);
+        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context })
     })
 }

@@ -16,6 +16,30 @@ pub const MARKERS_US: i64 = FACTS_US + AHEAD_US;
 /// A step of the clock beyond this is an outage, unless a tick vouches for the time.
 pub const GAP_US: i64 = 10_000_000;
 
+/// The times of facts that changed: from the earliest to the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Changed {
+    /// What changed may concern any time.
+    pub const EVERYTHING: Self = Self { from: Timestamp::MIN, to: Timestamp::MAX };
+
+    pub fn at(at: Timestamp) -> Self {
+        Self { from: at, to: at }
+    }
+
+    /// Both, where there is something.
+    pub fn join(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(a), Some(b)) => Some(Self { from: a.from.min(b.from), to: a.to.max(b.to) }),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// The limits of the window at one moment of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {

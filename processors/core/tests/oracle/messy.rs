@@ -18,7 +18,7 @@ const TECHNICIAN_DAYS_LONG: usize = 120_000;
 const CASES_SHOWN_MAX: usize = 12;
 
 #[expect(clippy::disallowed_methods, reason = "the test's own settings, not the fold's")]
-fn setting(name: &str) -> Option<String> {
+pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

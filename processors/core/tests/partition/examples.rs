@@ -11,6 +11,9 @@ use fieldline_schemas::results::{Finality, Identity, Kpi, KpiRecord};
 use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
 use fieldline_schemas::{Anomaly, Timestamp};
 
+/// From the beginning to the end of time.
+const ALWAYS: (Timestamp, Timestamp) = (Timestamp::MIN, Timestamp::MAX);
+
 const START: Timestamp = crate::scenario::EPOCH;
 
 fn id(n: u64) -> EventId {
@@ -167,10 +170,10 @@ fn a_conflict_is_flagged_and_a_void_wins_without_one() {
     let mut standing = Standing::default();
     let facts = |standing: &Standing<ActivityFact>| {
         let mut facts = Vec::new();
-        standing.collect(window, &mut facts);
+        standing.collect(window, ALWAYS, &mut facts);
         facts
     };
-    let decides = |inserted| matches!(inserted, Inserted::Decides { changes_facts: true, .. });
+    let decides = |inserted| matches!(inserted, Inserted::Decides { changed: Some(_), .. });
     assert!(decides(standing.insert(&first, window)));
     assert_eq!(standing.insert(&first, window), Inserted::Duplicate);
     assert!(decides(standing.insert(&other, window)));
@@ -197,12 +200,12 @@ fn of_a_signal_the_last_update_stands_and_a_void_wins_its_revision() {
     assert_eq!(standing.insert(&claim, window), Inserted::Outranked, "an earlier update that came later");
     assert_eq!(standing.insert(&claim, window), Inserted::Duplicate);
     let mut facts = Vec::new();
-    standing.collect(window, &mut facts);
+    standing.collect(window, ALWAYS, &mut facts);
     assert_eq!(facts, [resolved]);
     standing.insert(&Claim { voided: true, content: 1, ..claim }, window);
     assert_eq!(standing.insert(&Claim { content: 9, ..claim }, window), Inserted::Outranked);
     facts.clear();
-    standing.collect(window, &mut facts);
+    standing.collect(window, ALWAYS, &mut facts);
     assert_eq!(facts, []);
 }
 
