@@ -22,7 +22,7 @@ use crate::facts::Facts;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::results::{EpisodeResult, Finality, ShiftResult};
 
-pub use segment::{End, Folded, LOOKS_AHEAD_US, LOOKS_BACK_US, Segment, fold_segments};
+pub use segment::{End, Folded, LOOKS_BACK_US, Segment, fold_segments};
 
 /// What follows from a technician's facts at one moment of the log's clock.
 #[derive(Clone, Debug, Default, PartialEq)]

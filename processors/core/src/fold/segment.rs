@@ -8,6 +8,7 @@
 //! Folding from scratch walks all segments. Where facts changed, only the segments that can notice are folded again: the
 //! same walk over fewer events, never rules of its own.
 
+use super::apply::INSPECTION_US;
 use super::place::Located;
 use super::walk::Walk;
 use super::{Due, Units, episode, order, shift};
@@ -15,8 +16,6 @@ use crate::definition::{DOUBLE_TAP_US, Definition, UNIT_US};
 use crate::facts::{ActivityFact, Facts};
 use fieldline_schemas::Timestamp;
 
-/// How far beyond its own events a segment may look: for the shift_start that an inspection belongs to.
-pub const LOOKS_AHEAD_US: i64 = super::apply::INSPECTION_US;
 /// How far before a segment its order may look: for the visits' latest events, in ties.
 pub const LOOKS_BACK_US: i64 = UNIT_US;
 
@@ -84,7 +83,7 @@ pub struct Folded {
 
 /// Adds the units of `first` and the segments after it to `units`, up to the first event at or after `until`.
 ///
-/// `facts` hold at least the activities from `LOOKS_BACK_US` before `first` to `LOOKS_AHEAD_US` after `until`.
+/// `facts` hold at least the activities from `LOOKS_BACK_US` before `first` up to `until`, those at that instant included.
 pub fn fold_segments(
     facts: Facts<'_>,
     first: Segment,
@@ -133,7 +132,7 @@ pub(super) fn may_begin_with(e: &ActivityFact, previous_at: Timestamp) -> bool {
         Type::ShiftStart => e.created_at.since(previous_at) > DOUBLE_TAP_US,
         // The arrival that nobody sent lies between the event before and this one.
         Type::WorkStarted | Type::WorkResumed => false,
-        // An inspection before looks for a shift_start no further than this.
-        _ => e.created_at.since(previous_at) > LOOKS_AHEAD_US,
+        // An inspection looks so far ahead for a shift_start, and must not look beyond this event.
+        _ => e.created_at.since(previous_at) > INSPECTION_US,
     }
 }

@@ -4,7 +4,7 @@ use super::records::{Gathered, Records};
 use super::window::{Changed, Window};
 use crate::definition::Definition;
 use crate::facts::Facts;
-use crate::fold::{End, LOOKS_AHEAD_US, LOOKS_BACK_US, Segment, Units, fold_segments};
+use crate::fold::{End, LOOKS_BACK_US, Segment, Units, fold_segments};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::TechnicianId;
 
@@ -32,8 +32,8 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// What the segments from `from` up to `to` may look at.
     fn facts(&mut self, (from, to): Span) -> Facts<'_> {
-        let span = (from - LOOKS_BACK_US, to + LOOKS_AHEAD_US);
-        self.gathered.facts(self.technician_contact_id, self.records, self.window, span)
+        // The event at `to` is looked at: with it something must begin.
+        self.gathered.facts(self.technician_contact_id, self.records, self.window, (from - LOOKS_BACK_US, to))
     }
 }
 

@@ -1,14 +1,16 @@
 //! Bringing rows up to date segment by segment equals deriving everything again, after every single record.
 
 use crate::generate::{Random, scenario};
-use crate::scenario::{event_id, technician};
+use crate::scenario::{activity, event_id, technician, visit_id};
 use fieldline_processors_core::definition::Definition;
+use fieldline_processors_core::facts::ActivityFact;
 use fieldline_processors_core::partition::{Claim, Counters, Effects, Input, Partition, Path, Record, Settings};
 use fieldline_schemas::Timestamp;
+use fieldline_schemas::events::ActivityType::{self, ArrivedOnSite, LeftSite, ShiftEnd, ShiftStart, TravelStart};
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 200;
 const SEEDS_LONG: u64 = 20_000;
 
 /// How a technician's facts reach the log.
@@ -51,7 +53,7 @@ fn records(seed: u64, arrival: Arrival) -> Vec<Record> {
             arrivals.push((at, Input::Activity(technician(), claim(fact.id, fact.created_at, *fact))));
             if matches!(arrival, Arrival::Late) && random.one_in(12) {
                 let moved = Timestamp(fact.created_at.0 + random.between(-2, 2) * random.between(0, 40) * HOUR_US);
-                let amended = fieldline_processors_core::facts::ActivityFact { created_at: moved, ..*fact };
+                let amended = ActivityFact { created_at: moved, ..*fact };
                 let voided = random.one_in(2);
                 let claim = Claim { revision: 1, voided, ..claim(fact.id, moved, amended) };
                 arrivals.push((at.max(moved) + random.between(0, 50 * HOUR_US), Input::Activity(technician(), claim)));
@@ -122,4 +124,50 @@ fn incremental_equals_refold_after_every_record() {
     }
     println!("{rows} rows after {folds} folds");
     assert!(rows > 100_000, "{rows} rows: too few to mean anything");
+}
+
+/// Each event arrives in a second of its own, later than all of them happened. What the last one caused.
+fn last_effects(steps: &[(i64, ActivityType, Option<u8>, Option<i64>)]) -> Effects {
+    let midnight = 20_000 * DAY_US;
+    let mut records: Vec<Record> = Vec::new();
+    for (offset, (second, kind, visit, device_sequence)) in (0..).zip(steps) {
+        let fact = activity(event_id(offset as u64 + 1), midnight + second * SECOND_US, *kind, visit.map(visit_id));
+        let fact = ActivityFact { device_sequence: *device_sequence, ..fact };
+        let input = Input::Activity(technician(), claim(fact.id, fact.created_at, fact));
+        records.push(Record { offset, append_time: Timestamp(midnight + 12 * HOUR_US + offset * SECOND_US), input });
+    }
+    records.push(Record { offset: 99, append_time: Timestamp(midnight + 13 * HOUR_US), input: Input::Tick { since: None } });
+    let (mut incremental, _) = run(Path::Incremental, &records);
+    assert_eq!(incremental, run(Path::Refold, &records).0);
+    incremental.pop().unwrap()
+}
+
+/// A tie is ordered by what its visits did up to 24 h before, which may lie in a segment before: here visit 2 was left last,
+/// until it turns out that visit 1 was.
+#[test]
+fn a_late_event_orders_a_tie_of_a_later_segment() {
+    let effects = last_effects(&[
+        (36_000, LeftSite, Some(1), None),
+        (36_600, LeftSite, Some(2), None),
+        (36_900, LeftSite, Some(3), None),
+        (39_600, ShiftStart, None, None),
+        (39_900, ArrivedOnSite, Some(1), None),
+        (39_900, ArrivedOnSite, Some(2), None),
+        (42_000, ShiftEnd, None, None),
+        (36_720, LeftSite, Some(1), None),
+    ]);
+    assert_eq!(effects.kpis.len(), 3, "the late event's own row, and the two arrivals that change places: {effects:?}");
+}
+
+/// A double tap at the very instant of a shift_start, but before it: no segment may begin there, where it would stand.
+#[test]
+fn a_double_tap_never_begins_a_segment() {
+    let effects = last_effects(&[
+        (36_000, LeftSite, Some(1), None),
+        (36_030, LeftSite, Some(1), None),
+        (36_030, ShiftStart, None, Some(5)),
+        (39_600, ShiftEnd, None, Some(6)),
+        (38_000, TravelStart, None, Some(7)),
+    ]);
+    assert_eq!(effects.kpis.len(), 1, "the shift: {effects:?}");
 }
