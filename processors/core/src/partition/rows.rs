@@ -31,13 +31,14 @@ struct Row {
     digest: [u64; 2],
     /// Carries A29.
     leans_on_context: bool,
+    /// Derived by the derivation that is going on.
+    is_new: bool,
 }
 
 /// The rows of a technician as they were last derived, sorted by identity.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Row>,
-    next: Vec<Row>,
 }
 
 /// What a derivation changed.
@@ -52,9 +53,10 @@ pub struct Changes {
 impl Rows {
     /// Takes what is derived now as known, without a word: what changed by leaving the window is no change.
     pub fn absorb(&mut self, refolded: &Refolded, digester: &mut Digester) {
-        self.rows.retain(|row| !refolded.covers(row.begins_at));
-        self.rows.extend(rows(&refolded.units, digester));
-        self.rows.sort_unstable_by_key(|row| row.key);
+        for row in rows(&refolded.units, digester) {
+            self.note(row);
+        }
+        self.take_gone(refolded);
     }
 
     /// Whether a unit that is still live depends on context that will leave the window.
@@ -66,45 +68,57 @@ impl Rows {
     pub fn replace(&mut self, technician: TechnicianId, refolded: Refolded, window: Window, digester: &mut Digester) -> Changes {
         let mut changes = Changes::default();
         let live_from = window.live_units_from();
-        let mut next = std::mem::take(&mut self.next);
-        next.clear();
-        next.extend(rows(&refolded.units, digester));
-        let anew = next.len();
-        next.extend(self.rows.iter().filter(|row| !refolded.covers(row.begins_at)));
-        // A row is boxed when it goes out: most of them did not change.
-        let (mut shifts, mut episodes) = (refolded.units.shifts.into_iter(), refolded.units.episodes.into_iter());
-        for row in &next[..anew] {
-            let shift = shifts.next();
-            let episode = if shift.is_none() { episodes.next() } else { None };
-            let known = self.find(row.key);
-            if known.is_some_and(|known| known.digest == row.digest) {
-                continue;
-            }
-            if row.begins_at >= live_from {
-                let shift = shift.map(|shift| Kpi::Shift(Box::new(shift)));
-                changes.kpis.extend(shift.or_else(|| episode.map(|episode| Kpi::Episode(Box::new(episode)))));
-            } else {
-                changes.froze(row.begins_at);
-            }
-            if let Some(known) = known.filter(|known| known.begins_at < live_from) {
-                changes.froze(known.begins_at);
+        let mut changed: Vec<bool> = Vec::with_capacity(refolded.units.shifts.len() + refolded.units.episodes.len());
+        for row in rows(&refolded.units, digester) {
+            let known = self.note(row);
+            let is_same = known.is_some_and(|known| known.digest == row.digest);
+            changed.push(!is_same && row.begins_at >= live_from);
+            if !is_same {
+                let begins = [Some(row.begins_at), known.map(|known| known.begins_at)];
+                begins.into_iter().flatten().filter(|at| *at < live_from).for_each(|at| changes.froze(at));
             }
         }
-        next.sort_unstable_by_key(|row| row.key);
-        std::mem::swap(&mut self.rows, &mut next);
-        for gone in next.iter().filter(|row| self.find(row.key).is_none()) {
+        for gone in self.take_gone(&refolded) {
             if gone.begins_at >= live_from {
                 changes.kpis.push(Kpi::Tombstone(gone.key.identity(technician)));
             } else {
                 changes.froze(gone.begins_at);
             }
         }
-        self.next = next;
+        let tombstones = changes.kpis.len();
+        // A row is boxed when it goes out: most of them did not change.
+        let Units { shifts, episodes, .. } = refolded.units;
+        let mut is_changed = changed.into_iter();
+        let shifts = shifts.into_iter().filter(|_| is_changed.next() == Some(true)).map(|shift| Kpi::Shift(Box::new(shift)));
+        changes.kpis.extend(shifts);
+        let episodes = episodes.into_iter().filter(|_| is_changed.next() == Some(true)).map(|episode| Kpi::Episode(Box::new(episode)));
+        changes.kpis.extend(episodes);
+        changes.kpis.rotate_left(tombstones);
         changes
     }
 
-    fn find(&self, key: Key) -> Option<&Row> {
-        self.rows.binary_search_by_key(&key, |row| row.key).ok().map(|at| &self.rows[at])
+    /// Notes a row that is derived now; what was known of it before.
+    fn note(&mut self, row: Row) -> Option<Row> {
+        match self.rows.binary_search_by_key(&row.key, |row| row.key) {
+            Ok(at) => Some(std::mem::replace(&mut self.rows[at], row)),
+            Err(at) => {
+                self.rows.insert(at, row);
+                None
+            }
+        }
+    }
+
+    /// Takes out the rows that should have been derived anew and were not, in the order of their identity.
+    fn take_gone(&mut self, refolded: &Refolded) -> Vec<Row> {
+        let mut gone = Vec::new();
+        self.rows.retain_mut(|row| {
+            let is_gone = !std::mem::take(&mut row.is_new) && refolded.covers(row.begins_at);
+            if is_gone {
+                gone.push(*row);
+            }
+            !is_gone
+        });
+        gone
     }
 }
 
@@ -128,6 +142,6 @@ fn rows(units: &Units, digester: &mut Digester) -> impl Iterator<Item = Row> {
             }
         };
         let leans_on_context = anomalies.contains(Anomaly::A29);
-        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context })
+        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context, is_new: true })
     })
 }
