@@ -1,7 +1,7 @@
 //! The walk over a technician's events in order: what is going on, and what ends when.
 
-use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState, VisitTravel};
 use super::apply::ARRIVAL_ECHO_US;
+use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState, VisitTravel};
 use super::place::Trail;
 use super::segment::{self, Entry};
 use super::stretch::{Going, Kind, Stretch};

@@ -100,7 +100,13 @@ pub struct Gathered {
 
 impl Gathered {
     /// The facts that stand within the window, as the fold takes them: the activities from `from` up to `to`, all others.
-    pub fn facts(&mut self, technician_contact_id: TechnicianId, records: &Records, window: Window, (from, to): (Timestamp, Timestamp)) -> Facts<'_> {
+    pub fn facts(
+        &mut self,
+        technician_contact_id: TechnicianId,
+        records: &Records,
+        window: Window,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Facts<'_> {
         let always = (Timestamp::MIN, Timestamp::MAX);
         self.activities.clear();
         self.shift_plans.clear();

@@ -68,13 +68,7 @@ impl Segments {
     }
 
     /// Folds again whatever `changed`, or `clock`, can have altered.
-    pub fn refold(
-        &mut self,
-        changed: Option<Changed>,
-        clock: Timestamp,
-        definition: &Definition,
-        source: &mut Source<'_>,
-    ) -> Refolded {
+    pub fn refold(&mut self, changed: Option<Changed>, clock: Timestamp, definition: &Definition, source: &mut Source<'_>) -> Refolded {
         let mut refolded = Refolded::default();
         let first_changed = changed.map(|changed| self.0.partition_point(|segment| segment.from < changed.from).saturating_sub(1));
         let mut at = 0;
@@ -127,14 +121,7 @@ impl Segments {
     }
 
     /// Folds one segment again, in which only time has passed.
-    fn refold_one(
-        &mut self,
-        at: usize,
-        clock: Timestamp,
-        definition: &Definition,
-        source: &mut Source<'_>,
-        refolded: &mut Refolded,
-    ) {
+    fn refold_one(&mut self, at: usize, clock: Timestamp, definition: &Definition, source: &mut Source<'_>, refolded: &mut Refolded) {
         let first = self.0[at];
         let to = self.0.get(at + 1).map_or(Timestamp::MAX, |segment| segment.from);
         let mut units = Units::default();
