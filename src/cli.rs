@@ -1,5 +1,6 @@
 //! What can be typed. What it means is in `commands`.
 
+use crate::pipeline::Role;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -51,8 +52,8 @@ pub enum Command {
     Import(Import),
     /// Makes events from a seed: as NDJSON, or published into the pipeline.
     Simulate(Simulate),
-    /// Runs producers' log, processors and sinks until it is stopped (Ctrl-C or SIGTERM).
-    Run,
+    /// Runs processors and sinks until it is stopped (Ctrl-C or SIGTERM).
+    Run(Run),
     /// Runs a query; works beside a `run` or `demo` too. Writes only the result to standard output.
     Sql(Sql),
     /// Computes every result again from the log tables and reports rows that differ.
@@ -74,6 +75,13 @@ pub struct Json {
     /// Prints JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// With Kafka: only these roles; may be given several times or as a list. As many processes as wanted share each role.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE")]
+    pub role: Vec<Role>,
 }
 
 #[derive(Args, Debug)]
@@ -159,4 +167,6 @@ pub enum EngineAction {
     },
     /// Says which engine would be used.
     Status(Json),
+    /// Runs the engine on the data folder until it is stopped, for sinks in other processes and for `sql`.
+    Run,
 }

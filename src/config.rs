@@ -54,12 +54,19 @@ pub struct Config {
     pub topics_prefix: String,
     pub topics_partitions: i32,
     pub log_store_fsync: bool,
+    pub kafka: Option<KafkaSettings>,
     pub clickhouse: Option<ExternalClickHouse>,
     pub clickhouse_database: String,
     pub clickhouse_memory_max_mib: u64,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
     pub definition_finality_hours: i64,
+}
+
+/// Where Apache Kafka is, and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    pub brokers: String,
 }
 
 /// A ClickHouse that somebody else runs.
@@ -106,9 +113,7 @@ impl Config {
             let value = text(name)?;
             value.parse().ok().with_context(|| format!("{name} = {value:?}: true or false is wanted"))
         };
-        if let Some(brokers) = set("kafka.brokers")? {
-            bail!("kafka.brokers = {brokers:?}: this version has no Kafka client yet; leave it out to use the embedded log");
-        }
+        let kafka = set("kafka.brokers")?.map(|brokers| KafkaSettings { brokers });
         let database = text("clickhouse.database")?;
         let plain = database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !database.is_empty();
         ensure!(plain, "clickhouse.database = {database:?}: letters, digits and underscores are wanted");
@@ -129,6 +134,7 @@ impl Config {
             topics_prefix: text("topics.prefix")?,
             topics_partitions: number("topics.partitions", 1, 256)? as i32,
             log_store_fsync: truth("log_store.fsync")?,
+            kafka,
             clickhouse: url.map(|url| ExternalClickHouse { url, user, password }),
             clickhouse_database: database,
             clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
@@ -243,7 +249,6 @@ mod tests {
             ("topics.partitions = 0", "topics.partitions"),
             ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
-            ("kafka.brokers = \"localhost:9092\"", "kafka.brokers"),
             ("clickhouse.pasword = \"x\"", "clickhouse.pasword"),
             ("topics.prefix = 1.5", "topics.prefix"),
         ];

@@ -39,6 +39,11 @@ impl Database {
         Ok(Self { target: embedded_target(&engine.endpoint(), config), _engine: Some(engine) })
     }
 
+    /// For a sink: as `start`; on Kafka, where several processes may share an embedded engine, as `reach`.
+    pub fn serve(config: &Config) -> Result<Self> {
+        if config.kafka.is_some() { Self::reach(config) } else { Self::start(config) }
+    }
+
     /// As `start`, but asks an engine that another process runs on the data folder, if there is one.
     pub fn reach(config: &Config) -> Result<Self> {
         if config.clickhouse.is_none()

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod engine;
+mod log;
 mod pipeline;
 
 use anyhow::Result;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => done(commands::demo::run(&config, &arguments)),
         Command::Import(arguments) => commands::import::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
-        Command::Run => done(commands::run::run(&config)),
+        Command::Run(arguments) => done(commands::run::run(&config, &arguments)),
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
         Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),

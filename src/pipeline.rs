@@ -1,4 +1,4 @@
-//! The whole pipeline in one process: the embedded log, the processors, both sinks and the history worker, each a thread.
+//! The stages that this process runs, each a thread: all of them on the embedded log, any of them on Kafka.
 //!
 //! ```text
 //! publishers ─► log ─► processors ─► kpis, dead_letters ─► results sink ─► ClickHouse
@@ -9,8 +9,8 @@
 use crate::config::Config;
 use crate::engine::Database;
 use anyhow::{Context, Result, anyhow, bail};
-use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
-use fieldline_log::{Append, Destination, Log, Producer, TopicPartition, TopicSpec};
+use crate::log::{self, Time};
+use fieldline_log::{Append, Destination, Log, Producer, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_schemas::Timestamp;
@@ -22,29 +22,35 @@ use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, hi
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often a wait looks again.
+/// How often a wait looks again: every look at Kafka is a request to a broker.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// A group is fsynced this often at most, where appends wait for the disk.
-const FSYNC_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY_KAFKA: Duration = Duration::from_millis(100);
+/// After so long without any progress, and each time again, a wait says who is behind.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// One past the last record of each partition.
 pub type Ends = BTreeMap<TopicPartition, i64>;
 
-/// Who moves the log's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Time {
-    /// The machine's clock; silent partitions get a tick each second.
-    Clock,
-    /// Whoever appends: event time stands for append time.
-    Events,
+/// What a process does with the log, beside publishing to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// Validates events and derives KPIs.
+    Processors,
+    /// Writes events and results to ClickHouse, and computes the past again.
+    Sinks,
+}
+
+impl Role {
+    pub const ALL: [Self; 2] = [Self::Processors, Self::Sinks];
 }
 
 /// A running pipeline.
 pub struct Pipeline {
-    pub log: Arc<EmbeddedLog>,
-    pub database: Database,
+    pub log: Arc<dyn Log>,
+    /// Where the sinks write; `None` in a process without them.
+    database: Option<Database>,
     pub processors: fieldline_processors::Progress,
     config: Config,
     stop: StopToken,
@@ -54,15 +60,18 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Takes the data folder, starts the engine, brings tables and topics up to date, and starts every stage.
+    /// Opens the log and the stages that follow from the configuration: all of them on the embedded log, which belongs to
+    /// this process; none on Kafka, where `fieldline run` has them.
     pub fn start(config: &Config, time: Time) -> Result<Self> {
-        let log = open_log(config, time)?;
-        let database = Database::start(config)?;
-        crate::commands::migrate(&database.target)?;
-        for topic in Topic::ALL {
-            let retention = topic.card().retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
-            let name = topic.full_name(&config.topics_prefix);
-            log.ensure_topic(&TopicSpec { name, partitions: config.topics_partitions, retention })?;
+        Self::start_roles(config, time, if config.kafka.is_some() { &[] } else { &Role::ALL })
+    }
+
+    /// Opens the log, checks the topics, brings the tables up to date, and starts the stages of the roles.
+    pub fn start_roles(config: &Config, time: Time, roles: &[Role]) -> Result<Self> {
+        let log = log::open(config, time)?;
+        let database = if roles.contains(&Role::Sinks) { Some(Database::serve(config)?) } else { None };
+        if let Some(database) = &database {
+            crate::commands::migrate(&database.target)?;
         }
         let mut pipeline = Self {
             log,
@@ -74,11 +83,21 @@ impl Pipeline {
             history: SinkControl::new(),
             threads: Vec::new(),
         };
-        pipeline.start_stages(time)?;
+        if roles.contains(&Role::Processors) {
+            pipeline.start_processors(time)?;
+        }
+        if let Some(target) = pipeline.database.as_ref().map(|database| database.target.clone()) {
+            pipeline.start_sinks(time, &target)?;
+        }
         Ok(pipeline)
     }
 
-    fn start_stages(&mut self, time: Time) -> Result<()> {
+    /// The ClickHouse that the sinks of this process write to.
+    pub fn target(&self) -> Result<&ClickHouseTarget> {
+        self.database.as_ref().map(|database| &database.target).context("no sinks run in this process")
+    }
+
+    fn start_processors(&mut self, time: Time) -> Result<()> {
         let processors = ProcessorConfig {
             progress: self.processors.clone(),
             event_time: time == Time::Events,
@@ -86,8 +105,10 @@ impl Pipeline {
             ..ProcessorConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
         let stop = self.stop.clone();
-        self.stage("processors", move |log, _| Ok(fieldline_processors::run(processors, log, stop)?))?;
+        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))
+    }
 
+    fn start_sinks(&mut self, time: Time, target: &ClickHouseTarget) -> Result<()> {
         let sink = SinkConfig {
             prefix: self.config.topics_prefix.clone(),
             batch: BatchLimits {
@@ -97,23 +118,22 @@ impl Pipeline {
             },
             ..SinkConfig::default()
         };
-        let (config, control) = (sink.clone(), Arc::clone(&self.sinks[0]));
-        self.stage("raw sink", move |log, target| Ok(raw_sink::run(&config, log, &target, control)?))?;
-        let (config, control) = (sink, Arc::clone(&self.sinks[1]));
-        self.stage("results sink", move |log, target| Ok(results_sink::run(&config, log, &target, control)?))?;
+        let (config, control, target_of) = (sink.clone(), Arc::clone(&self.sinks[0]), target.clone());
+        self.stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
+        let (config, control, target_of) = (sink, Arc::clone(&self.sinks[1]), target.clone());
+        self.stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
 
         let config = history::HistoryConfig {
             event_time: time == Time::Events,
             ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
-        let control = Arc::clone(&self.history);
-        self.stage("history worker", move |log, target| Ok(history::run(&config, log, &target, control)?))
+        let (control, target_of) = (Arc::clone(&self.history), target.clone());
+        self.stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
     }
 
-    fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>, ClickHouseTarget) -> Result<()> + Send + 'static) -> Result<()> {
-        let log: Arc<dyn Log> = self.log.clone();
-        let target = self.database.target.clone();
-        let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log, target));
+    fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
+        let log = Arc::clone(&self.log);
+        let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log));
         self.threads.push((name, thread.with_context(|| format!("starting the {name}"))?));
         Ok(())
     }
@@ -170,12 +190,32 @@ impl Pipeline {
         Ok(ends)
     }
 
+    /// Returns when the group has committed `ends`; on Kafka its members may be anywhere, so who is behind is said aloud.
     fn wait_for(&mut self, group: &str, ends: &Ends) -> Result<()> {
         let group = format!("{}{group}", self.config.topics_prefix);
+        let pause = if self.config.kafka.is_some() { LOOK_EVERY_KAFKA } else { LOOK_EVERY };
         for (at, end) in ends {
-            while self.log.committed(&group, at)?.is_none_or(|committed| committed.offset < *end) {
+            let mut seen = None;
+            let mut since = Instant::now();
+            loop {
+                let committed = self.log.committed(&group, at)?.map(|committed| committed.offset);
+                if committed.is_some_and(|committed| committed >= *end) {
+                    break;
+                }
                 self.check()?;
-                std::thread::sleep(LOOK_EVERY);
+                if committed != seen {
+                    (seen, since) = (committed, Instant::now());
+                }
+                if since.elapsed() >= WARN_EVERY && self.threads.is_empty() {
+                    since = Instant::now();
+                    let TopicPartition { topic, partition } = at;
+                    let at = committed.map_or("nothing".to_owned(), |offset| format!("offset {offset}"));
+                    eprintln!(
+                        "waiting: group {group} has committed {at} of {end} in {topic} partition {partition} and does not move; \
+                         is `fieldline run` running?"
+                    );
+                }
+                std::thread::sleep(pause);
             }
         }
         Ok(())
@@ -209,17 +249,4 @@ impl Pipeline {
 /// The formulas with the configured settings.
 pub fn definition(config: &Config) -> Definition {
     Definition { finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
-}
-
-/// The embedded log of the data folder, held by this process from now on.
-pub fn open_log(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {
-    let folder = config.data_dir.join("log");
-    std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let options = EmbeddedOptions {
-        sync: if config.log_store_fsync { Sync::Group(FSYNC_EVERY) } else { Sync::None },
-        event_time: time == Time::Events,
-        keep_all: time == Time::Events,
-        ..EmbeddedOptions::default()
-    };
-    Ok(EmbeddedLog::open(&folder, options)?)
 }

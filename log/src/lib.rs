@@ -11,9 +11,11 @@ mod error;
 mod frame;
 pub mod limits;
 pub mod memory;
+mod whole;
 
 pub use batch::{Batch, BatchBuilder, Record};
 pub use error::{Error, Result};
+pub use whole::read_topic;
 
 use fieldline_schemas::Timestamp;
 use std::time::Duration;

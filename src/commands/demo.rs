@@ -3,9 +3,9 @@
 use super::simulate::{Feeder, today};
 use crate::cli::Demo;
 use crate::config::Config;
-use crate::pipeline::{Pipeline, Time};
+use crate::log::Time;
+use crate::pipeline::Pipeline;
 use anyhow::{Context, Result, bail};
-use fieldline_log::Log;
 use fieldline_producers::simulate::{Body, Emission, FaultKind, Faults, Simulator, SimulatorConfig};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType;
@@ -231,7 +231,7 @@ const TABLES: [(&str, &str); 4] = [
 ];
 
 fn show(pipeline: &mut Pipeline, json: bool) -> Result<()> {
-    let connection = Connection::open(&pipeline.database.target, Default::default())?;
+    let connection = Connection::open(pipeline.target()?, Default::default())?;
     let mut answer = serde_json::Map::new();
     for (title, query) in TABLES {
         if json {

@@ -2,9 +2,10 @@
 
 use crate::cli::Import;
 use crate::config::Config;
-use crate::pipeline::{Ends, Pipeline, Time};
+use crate::log::Time;
+use crate::pipeline::{Ends, Pipeline};
 use anyhow::{Context, Result};
-use fieldline_log::{Append, Destination, Log};
+use fieldline_log::{Append, Destination};
 use fieldline_producers::import::{ImportOptions, ImportSummary, LivePlan, Progress, Source, import, plan_as_live};
 use fieldline_producers::{Publisher, PublisherConfig};
 use fieldline_schemas::time::SECOND_US;
@@ -49,7 +50,7 @@ pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
 }
 
 fn append(pipeline: &mut Pipeline, config: &Config, sources: &[Source], show: &mut dyn FnMut(&Progress)) -> Result<(ImportSummary, Ends)> {
-    let log: Arc<dyn Log> = pipeline.log.clone();
+    let log = Arc::clone(&pipeline.log);
     let settings =
         PublisherConfig { prefix: config.topics_prefix.clone(), partitions: Some(config.topics_partitions), ..PublisherConfig::default() };
     let summary = import(&mut Publisher::new(log, settings)?, sources, &ImportOptions::default(), show)?;

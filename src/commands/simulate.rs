@@ -2,10 +2,11 @@
 
 use crate::cli::{FaultLevel, Simulate};
 use crate::config::Config;
-use crate::pipeline::{Pipeline, Time};
+use crate::log::Time;
+use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
-use fieldline_log::{Append, Destination, Log, Producer};
+use fieldline_log::{Append, Destination, Producer};
 use fieldline_producers::simulate::{Body, Emission, Faults, Simulator, SimulatorConfig, to_ndjson};
 use fieldline_schemas::topics::{Topic, key_in};
 use fieldline_schemas::wire::Codec;

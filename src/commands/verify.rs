@@ -3,9 +3,9 @@
 use crate::cli::Json;
 use crate::config::Config;
 use crate::engine::Database;
-use crate::pipeline::{Time, definition, open_log};
+use crate::log::{self, Time};
+use crate::pipeline::definition;
 use anyhow::{Result, bail};
-use fieldline_log::Log;
 use fieldline_schemas::topics::Topic;
 use fieldline_sinks::verify::{Conservation, Findings, Report, VerifyConfig, VerifyProgress, conservation, verify};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,8 +15,8 @@ use std::process::ExitCode;
 const DIFFERENT: u8 = 1;
 
 pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
-    let log = open_log(config, Time::Events)?;
-    let database = Database::start(config)?;
+    let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?;
+    let database = Database::serve(config)?;
     super::migrate(&database.target)?;
     let kept = conservation(&*log, &config.topics_prefix, &database.target, Default::default())?;
     if let Some((stage, records)) = kept.pending.iter().next() {
