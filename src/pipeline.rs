@@ -8,8 +8,8 @@
 
 use crate::config::Config;
 use crate::engine::Database;
-use anyhow::{Context, Result, anyhow, bail};
 use crate::log::{self, Time};
+use anyhow::{Context, Result, anyhow, bail};
 use fieldline_log::{Append, Destination, Log, Producer, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;

@@ -23,7 +23,6 @@ fn a_wrong_command_line_or_setting_is_exit_code_2() {
         (&["--set", "sinks.batch_rows", "config"], "NAME=VALUE"),
         (&["--set", "sinks.batch_rowz=1", "run"], "sinks.batch_rowz"),
         (&["--set", "topics.partitions=0", "run"], "topics.partitions"),
-        (&["--set", "kafka.brokers=localhost:9092", "run"], "kafka.brokers"),
         (&["--config", "no-such-file.toml", "run"], "no-such-file.toml"),
     ];
     for (arguments, named) in cases {

@@ -8,7 +8,9 @@
 
 mod apply;
 mod draft;
+mod ends;
 mod episode;
+mod notes;
 mod order;
 mod place;
 mod segment;
