@@ -42,6 +42,7 @@ pub const KEYS: &[Key] = &[
     key("clickhouse.memory_max_mib", "2048", "Memory that the embedded engine may use for queries and merges, in MiB."),
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
+    key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
 ];
 
@@ -60,6 +61,7 @@ pub struct Config {
     pub clickhouse_memory_max_mib: u64,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
+    pub observe_listen: Option<std::net::SocketAddr>,
     pub definition_finality_hours: i64,
 }
 
@@ -121,6 +123,10 @@ impl Config {
         if let Some(url) = &url {
             ensure!(url.starts_with("http://") || url.starts_with("https://"), "clickhouse.url = {url:?}: http:// or https:// is wanted");
         }
+        let observe_listen = set("observe.listen")?.map(|text| {
+            text.parse().ok().with_context(|| format!("observe.listen = {text:?}: an address and a port are wanted, as 127.0.0.1:9464"))
+        });
+        let observe_listen = observe_listen.transpose()?;
         let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
         Ok(Self {
             // The engine takes a relative path twice over.
@@ -140,6 +146,7 @@ impl Config {
             clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
+            observe_listen,
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
         })
     }

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod engine;
 mod log;
+mod observe;
 mod pipeline;
 
 use anyhow::Result;

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::engine::Database;
 use crate::log::{self, Time};
 use anyhow::{Context, Result, anyhow, bail};
-use fieldline_log::{Append, Destination, Log, Producer, TopicPartition};
+use fieldline_log::{Append, Destination, Log, Producer, Reading, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_schemas::Timestamp;
@@ -21,6 +21,7 @@ use fieldline_schemas::wire::{AnyRecord, Codec};
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,51 @@ pub struct Pipeline {
     stop: StopToken,
     sinks: [Arc<SinkControl>; 2],
     history: Arc<SinkControl>,
+    ended: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<Result<()>>)>,
+}
+
+/// What can be watched of a running pipeline, from any thread.
+pub struct Watched {
+    pub processors: fieldline_processors::Progress,
+    pub has_processors: bool,
+    pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
+    pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watched {
+    pub fn is_down(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Why it is not alive.
+    pub fn down(&self) -> Vec<String> {
+        self.is_down().then(|| "a stage has ended; the log says why".to_owned()).into_iter().collect()
+    }
+
+    /// Why it is not ready.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.down();
+        for (at, progress) in self.processors.snapshot() {
+            if progress.rebuilt() < 1.0 {
+                let percent = progress.rebuilt() * 100.0;
+                problems.push(format!("{} partition {} is being rebuilt, {percent:.0} % done", at.topic, at.partition));
+            }
+        }
+        problems
+    }
+
+    /// Every partition that a stage of this process reads.
+    pub fn readings(&self) -> Vec<(&'static str, TopicPartition, Reading)> {
+        let processors = self.processors.snapshot().into_iter();
+        let mut readings: Vec<_> =
+            processors.map(|(at, p)| ("processors", at, Reading { next: p.position, end: p.end, append_time: p.clock })).collect();
+        for (stage, control) in &self.sinks {
+            readings.extend(control.readings.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
+        }
+        readings
+    }
 }
 
 impl Pipeline {
@@ -81,6 +126,7 @@ impl Pipeline {
             stop: StopToken::default(),
             sinks: [SinkControl::new(), SinkControl::new()],
             history: SinkControl::new(),
+            ended: Arc::default(),
             threads: Vec::new(),
         };
         if roles.contains(&Role::Processors) {
@@ -138,9 +184,24 @@ impl Pipeline {
         Ok(())
     }
 
+    /// What can be watched of it.
+    pub fn watched(&self) -> Watched {
+        let has_sinks = self.database.is_some();
+        let [raw, results] = self.sinks.clone();
+        let sinks = [("raw-sink", raw), ("results-sink", results), ("history", Arc::clone(&self.history))];
+        Watched {
+            processors: self.processors.clone(),
+            has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
+            sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
+            engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
+            ended: Arc::clone(&self.ended),
+        }
+    }
+
     /// Fails with the reason of a stage that has ended.
     pub fn check(&mut self) -> Result<()> {
         let Some(ended) = self.threads.iter().position(|(_, thread)| thread.is_finished()) else { return Ok(()) };
+        self.ended.store(true, Ordering::Relaxed);
         let (name, thread) = self.threads.swap_remove(ended);
         match thread.join() {
             Ok(Ok(())) => bail!("the {name} ended although nobody asked it to"),

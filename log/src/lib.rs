@@ -11,10 +11,12 @@ mod error;
 mod frame;
 pub mod limits;
 pub mod memory;
+mod reading;
 mod whole;
 
 pub use batch::{Batch, BatchBuilder, Record};
 pub use error::{Error, Result};
+pub use reading::{Reading, Readings};
 pub use whole::read_topic;
 
 use fieldline_schemas::Timestamp;
@@ -133,6 +135,10 @@ pub trait Consumer: Send {
     /// records name their own append times these may go back: then later records may be older than `time`, as in Kafka.
     fn offset_for_time(&mut self, partition: &TopicPartition, time: Timestamp) -> Result<i64>;
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks>;
+    /// The end of an owned partition as last heard of: asks nobody, so it may be called for every batch.
+    fn end_heard(&mut self, partition: &TopicPartition) -> Result<i64> {
+        Ok(self.watermarks(partition)?.end)
+    }
     fn pause(&mut self, partition: &TopicPartition) -> Result<()>;
     fn resume(&mut self, partition: &TopicPartition) -> Result<()>;
 

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::log::Time;
 use crate::pipeline::{Pipeline, Role};
 use anyhow::{Context, Result, ensure};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     );
     let stopping = stop_signal()?;
     let mut pipeline = Pipeline::start_roles(config, Time::Clock, roles)?;
+    if let Some(listen) = config.observe_listen {
+        let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
+        eprintln!("metrics at http://{address}/metrics");
+    }
     let place = config.kafka.as_ref().map_or_else(|| config.data_dir.display().to_string(), |kafka| kafka.brokers.clone());
     eprintln!("fieldline runs on {place}; stop it with Ctrl-C");
     let outcome = loop {

@@ -167,8 +167,7 @@ impl Worker {
                 }
             }
         }
-        let watermarks = consumer.watermarks(&station.at).map_err(ProcessorError::log("asking for the watermarks of", &station.at))?;
-        station.progress.end = watermarks.end;
+        station.progress.end = consumer.end_heard(&station.at).map_err(ProcessorError::log("asking for the end of", &station.at))?;
         config.progress.set(&station.at, station.progress);
         Ok(())
     }
