@@ -35,6 +35,33 @@ pub const KEYS: &[Key] = &[
         "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9).",
     ),
     key("kafka.brokers", "", "host:port list of Apache Kafka. Not set: the embedded log in data_dir."),
+    key("kafka.client_id", "fieldline", "What the brokers' logs and quotas call this process."),
+    key(
+        "kafka.instance_id",
+        "",
+        "Static membership: a name that only this process has, also after a restart. It then keeps its partitions over a restart \
+         within the session timeout. Not set: they move when it stops.",
+    ),
+    key("kafka.replication_factor", "", "Copies of each topic where `topics create` makes it. Not set: the cluster's default."),
+    key("kafka.tls", "false", "Whether connections are encrypted. Needs a build with the feature tls."),
+    key("kafka.ca_file", "", "PEM file of the authorities that are believed. Not set: the system's."),
+    key("kafka.certificate_file", "", "PEM file of our own certificate, where the brokers ask for one."),
+    key("kafka.key_file", "", "PEM file of its key."),
+    Key { name: "kafka.key_password", default: "", doc: "The key's password.", is_secret: true },
+    key(
+        "kafka.sasl_mechanism",
+        "",
+        "plain, scram-sha-256 or scram-sha-512 (scram needs a build with the feature tls). Not set: no authentication. \
+         OAUTHBEARER is set by kafka.properties.",
+    ),
+    key("kafka.user", "", "User of the SASL mechanism."),
+    Key { name: "kafka.password", default: "", doc: "Its password.", is_secret: true },
+    Key {
+        name: "kafka.properties",
+        default: "",
+        doc: "Any properties of librdkafka, as name=value separated by spaces. Values may be secrets.",
+        is_secret: true,
+    },
     key("clickhouse.url", "", "http(s)://host:port of ClickHouse. Not set: the embedded engine in data_dir."),
     key("clickhouse.user", "default", "User of that ClickHouse."),
     Key { name: "clickhouse.password", default: "", doc: "Its password.", is_secret: true },
@@ -65,10 +92,44 @@ pub struct Config {
     pub definition_finality_hours: i64,
 }
 
+/// A value that is never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Where Apache Kafka is, and how to speak to it.
 #[derive(Clone, Debug)]
 pub struct KafkaSettings {
     pub brokers: String,
+    pub client_id: String,
+    pub instance_id: Option<String>,
+    pub replication_factor: Option<i32>,
+    pub tls: bool,
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub key_password: Option<Hidden>,
+    pub sasl: Option<SaslSettings>,
+    pub properties: BTreeMap<String, Hidden>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaslMechanism {
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+#[derive(Clone, Debug)]
+pub struct SaslSettings {
+    pub mechanism: SaslMechanism,
+    pub user: String,
+    pub password: Hidden,
 }
 
 /// A ClickHouse that somebody else runs.
@@ -115,7 +176,7 @@ impl Config {
             let value = text(name)?;
             value.parse().ok().with_context(|| format!("{name} = {value:?}: true or false is wanted"))
         };
-        let kafka = set("kafka.brokers")?.map(|brokers| KafkaSettings { brokers });
+        let kafka = KafkaSettings::validate(&text, &set)?;
         let database = text("clickhouse.database")?;
         let plain = database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !database.is_empty();
         ensure!(plain, "clickhouse.database = {database:?}: letters, digits and underscores are wanted");
@@ -149,6 +210,51 @@ impl Config {
             observe_listen,
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
         })
+    }
+}
+
+impl KafkaSettings {
+    /// `None` where no brokers are set; then the other settings mean nothing.
+    fn validate(text: &dyn Fn(&str) -> Result<String>, set: &dyn Fn(&str) -> Result<Option<String>>) -> Result<Option<Self>> {
+        let Some(brokers) = set("kafka.brokers")? else { return Ok(None) };
+        let path = |name: &str| Ok::<_, anyhow::Error>(set(name)?.map(PathBuf::from));
+        let replication_factor = set("kafka.replication_factor")?.map(|copies| {
+            let parsed = copies.parse::<i32>().ok().filter(|n| (1..=100).contains(n));
+            parsed.with_context(|| format!("kafka.replication_factor = {copies:?}: a whole number from 1 to 100 is wanted"))
+        });
+        let tls = text("kafka.tls")?;
+        let tls = tls.parse().ok().with_context(|| format!("kafka.tls = {tls:?}: true or false is wanted"))?;
+        let sasl = match set("kafka.sasl_mechanism")?.as_deref() {
+            None => None,
+            Some(mechanism) => Some(SaslSettings {
+                mechanism: match mechanism {
+                    "plain" => SaslMechanism::Plain,
+                    "scram-sha-256" => SaslMechanism::ScramSha256,
+                    "scram-sha-512" => SaslMechanism::ScramSha512,
+                    _ => bail!("kafka.sasl_mechanism = {mechanism:?}: plain, scram-sha-256 or scram-sha-512 is wanted"),
+                },
+                user: set("kafka.user")?.context("kafka.sasl_mechanism is set, so kafka.user is wanted too")?,
+                password: Hidden(set("kafka.password")?.context("kafka.sasl_mechanism is set, so kafka.password is wanted too")?),
+            }),
+        };
+        let mut properties = BTreeMap::new();
+        for pair in text("kafka.properties")?.split_whitespace() {
+            let (name, value) = pair.split_once('=').context("kafka.properties: name=value pairs separated by spaces are wanted")?;
+            properties.insert(name.to_owned(), Hidden(value.to_owned()));
+        }
+        Ok(Some(Self {
+            brokers,
+            client_id: text("kafka.client_id")?,
+            instance_id: set("kafka.instance_id")?,
+            replication_factor: replication_factor.transpose()?,
+            tls,
+            ca_file: path("kafka.ca_file")?,
+            certificate_file: path("kafka.certificate_file")?,
+            key_file: path("kafka.key_file")?,
+            key_password: set("kafka.key_password")?.map(Hidden),
+            sasl,
+            properties,
+        }))
     }
 }
 
@@ -256,6 +362,9 @@ mod tests {
             ("topics.partitions = 0", "topics.partitions"),
             ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"", "kafka.user"),
+            ("kafka.brokers = \"h:1\"\nkafka.properties = \"linger.ms\"", "kafka.properties"),
             ("clickhouse.pasword = \"x\"", "clickhouse.pasword"),
             ("topics.prefix = 1.5", "topics.prefix"),
         ];
@@ -267,7 +376,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let mut layer = from_file("clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"").unwrap();
+        let kafka = "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"\nkafka.user = \"u\"\nkafka.password = \"hunter2\"";
+        let file = format!("clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\"");
+        let mut layer = from_file(&file).unwrap();
         layer.insert("data_dir", "/d".into());
         let config = Config::validate(&layer).unwrap();
         assert_eq!(config.clickhouse.as_ref().unwrap().password, "hunter2");

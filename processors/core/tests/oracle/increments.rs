@@ -11,7 +11,7 @@ use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 
 const SEEDS: u64 = 200;
-const SEEDS_LONG: u64 = 20_000;
+const SEEDS_LONG: u64 = 2_000;
 
 /// How a technician's facts reach the log.
 #[derive(Clone, Copy, Debug)]
