@@ -39,8 +39,14 @@ fn straight() -> &'static Snapshot {
 
 #[test]
 fn shuffled_doubled_and_cut_in_three_gives_the_same_rows() {
+    let folder = import_shuffled(lines());
+    straight().assert_same(&Snapshot::of(&folder), ABOUT_ARRIVAL, "shuffled, partly doubled, in three files");
+}
+
+/// Shuffled, every fifth line doubled, cut into three files that are imported in any order.
+pub fn import_shuffled(lines: &[String]) -> Folder {
     let mut random = Random(3);
-    let mut shuffled = lines().to_vec();
+    let mut shuffled = lines.to_vec();
     let doubled: Vec<String> = shuffled.iter().filter(|_| random.below(5) == 0).cloned().collect();
     shuffled.extend(doubled);
     random.shuffle(&mut shuffled);
@@ -51,7 +57,7 @@ fn shuffled_doubled_and_cut_in_three_gives_the_same_rows() {
     for (number, part) in parts.into_iter().enumerate() {
         folder.import(&[&folder.write(&format!("part{number}.ndjson"), part)]);
     }
-    straight().assert_same(&Snapshot::of(&folder), ABOUT_ARRIVAL, "shuffled, partly doubled, in three files");
+    folder
 }
 
 #[test]
@@ -92,26 +98,33 @@ fn one_line_more_gives_the_rows_of_the_longer_file() {
 #[test]
 fn replayed_as_live_gives_the_same_rows_where_nothing_depends_on_arrival() {
     let folder = Folder::new();
-    let file = folder.write("days.ndjson", lines());
-    let until = last_time(lines()) + chrono::TimeDelta::hours(HOURS_UNTIL_FINAL);
-    folder.import(&["--as-live", "--until", &until.to_rfc3339(), &file]);
+    assert_same_as_live(straight(), &folder.write("days.ndjson", lines()), lines());
+}
+
+/// Replays the lines of a file as live and compares the rows with those of a straight import; A29, A19, A20 and distance
+/// apart. Returns how many rows were compared, and how many there are.
+pub fn assert_same_as_live(straight: &Snapshot, file: &str, lines: &[String]) -> (usize, usize) {
+    let folder = Folder::new();
+    let until = last_time(lines) + chrono::TimeDelta::hours(HOURS_UNTIL_FINAL);
+    folder.import(&["--as-live", "--until", &until.to_rfc3339(), file]);
     let live = Snapshot::of(&folder);
 
     let ignored = [ABOUT_ARRIVAL, &["distance_meters_lower_bound", "imported", "assigned"]].concat();
-    let lines = views::differences(&straight().0[ACTIVITY.name], &live.0[ACTIVITY.name], &ignored);
-    assert!(lines.is_empty(), "{}", views::first(&lines));
+    let differing = views::differences(&straight.0[ACTIVITY.name], &live.0[ACTIVITY.name], &ignored);
+    assert!(differing.is_empty(), "{}", views::first(&differing));
 
     // Rows with A29, and the days of such shifts, are compared apart: their cuts depend on where a computation began.
-    let apart: BTreeSet<Vec<String>> = [straight(), &live].iter().flat_map(|s| touched_by_a29(s)).collect();
+    let apart: BTreeSet<Vec<String>> = [straight, &live].iter().flat_map(|s| touched_by_a29(s)).collect();
     let mut compared = 0;
     for view in [&SHIFTS, &VISITS, &DAYS] {
-        let [this, that] = [straight(), &live].map(|snapshot| without_arrival(&snapshot.0[view.name], &apart));
-        let lines = views::differences(&this, &that, &ignored);
-        assert!(lines.is_empty(), "{}: {} cells differ\n{}", view.name, lines.len(), views::first(&lines));
+        let [this, that] = [straight, &live].map(|snapshot| without_arrival(&snapshot.0[view.name], &apart));
+        let differing = views::differences(&this, &that, &ignored);
+        assert!(differing.is_empty(), "{}: {} cells differ\n{}", view.name, differing.len(), views::first(&differing));
         compared += this.len();
     }
-    let all: usize = [&SHIFTS, &VISITS, &DAYS].iter().map(|view| straight().0[view.name].len()).sum();
+    let all: usize = [&SHIFTS, &VISITS, &DAYS].iter().map(|view| straight.0[view.name].len()).sum();
     assert!(compared * 10 >= all * 9, "{compared} of {all} rows compared");
+    (compared, all)
 }
 
 /// The last time that any line carries.
