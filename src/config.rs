@@ -377,7 +377,9 @@ mod tests {
     #[test]
     fn secrets_are_not_printed() {
         let kafka = "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"\nkafka.user = \"u\"\nkafka.password = \"hunter2\"";
-        let file = format!("clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\"");
+        let file = format!(
+            "clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\""
+        );
         let mut layer = from_file(&file).unwrap();
         layer.insert("data_dir", "/d".into());
         let config = Config::validate(&layer).unwrap();

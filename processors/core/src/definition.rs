@@ -48,3 +48,5 @@ pub const NEW_SHIFT_US: i64 = 11 * HOUR_US;
 pub const UNIT_US: i64 = DAY_US;
 /// How far back A29 looks.
 pub const CONTEXT_US: i64 = 72 * HOUR_US;
+/// An event at least this long after the one before it is a fresh start whatever came earlier (A29).
+pub const SILENCE_US: i64 = 12 * HOUR_US;

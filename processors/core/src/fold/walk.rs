@@ -5,15 +5,12 @@ use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState};
 use super::place::Trail;
 use super::segment::{self, Entry};
 use super::stretch::{Going, Kind, Stretch};
-use crate::definition::{CONTEXT_US, Definition};
+use crate::definition::{CONTEXT_US, Definition, SILENCE_US};
 use crate::facts::{ActivityFact, Facts};
 use fieldline_schemas::events::ActivityType as Type;
 use fieldline_schemas::ids::VisitId;
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
-
-/// An event at least this long after the one before it is a fresh start whatever came earlier (A29).
-const SILENCE_US: i64 = 12 * HOUR_US;
 
 /// What the technician is doing, as the columns of the state table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

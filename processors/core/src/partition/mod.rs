@@ -4,7 +4,7 @@
 //! record ─► clock ─► second over? fold who was touched ─► timers that fell due ─► the record's technician
 //! ```
 //! The clock is the highest append time seen. Everything that is published is a function of the log up to a position,
-//! so whoever replays the last 192 hours of it goes on with the same outputs as one that never stopped.
+//! so whoever replays the last 204 hours of it goes on with the same outputs as one that never stopped.
 
 mod digest;
 mod effects;

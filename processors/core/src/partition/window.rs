@@ -1,14 +1,16 @@
 //! The live window: how far back the state reaches, seen from the partition's clock.
 
+use crate::definition::{CONTEXT_US, SILENCE_US, UNIT_US};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::time::{DAY_US, HOUR_US};
 
 /// Lateness that is served from the state; an older fact is a matter of history.
 pub const LATENESS_US: i64 = 72 * HOUR_US;
-/// Facts that happened within this are folded: lateness, a unit's length, and the context that cuts depend on.
-pub const FACTS_US: i64 = 168 * HOUR_US;
+/// Facts that happened within this are folded: lateness, a unit's length, the context that cuts depend on, and the silence
+/// that must lie before the first event of that context for it to count as a fresh start.
+pub const FACTS_US: i64 = LATENESS_US + UNIT_US + CONTEXT_US + SILENCE_US;
 /// Units that begin before this are frozen: they lack context, so history alone may publish them.
-pub const LIVE_UNITS_US: i64 = 96 * HOUR_US;
+pub const LIVE_UNITS_US: i64 = LATENESS_US + UNIT_US;
 /// How far ahead of its arrival a fact may lie.
 pub const AHEAD_US: i64 = DAY_US;
 /// Of everything appended within this a marker is kept; replaying this much rebuilds the state.

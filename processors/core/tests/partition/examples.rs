@@ -254,3 +254,22 @@ fn technicians_of_whom_nothing_is_left_are_forgotten() {
     run(&mut partition, &more.records[3..]);
     assert_eq!((partition.technicians(), partition.next_due()), (0, None));
 }
+
+/// When the row of a shift without end becomes final, the first event that is still folded must not pass for the
+/// technician's first: the row keeps saying that its cuts depend on context.
+#[test]
+fn a29_stays_when_a_row_becomes_final() {
+    let stop = |n: u64, hours: i64| (START + hours * HOUR_US, Input::Activity(technician(1), event(n, hours, ActivityType::FuelStop)));
+    let mut arrivals = vec![(START, Input::Activity(technician(1), event(1, 0, ShiftStart)))];
+    arrivals.extend((1..=10).map(|n| stop(n + 1, n as i64 * 11)));
+    arrivals.push((START + 121 * HOUR_US, Input::Activity(technician(1), event(50, 121, ShiftStart))));
+    arrivals.push(stop(51, 126));
+    arrivals.extend((0..40).map(|n| (START + (127 + 6 * n) * HOUR_US, Input::Tick { since: None })));
+    let (outputs, _) = run(&mut Partition::new(settings()), &crate::scenario::number(arrivals));
+    let rows = outputs.iter().flat_map(|output| &output.effects.kpis).filter_map(|record| match &record.kpi {
+        Kpi::Shift(shift) if shift.shift_id == id(50) => Some((shift.finality, shift.anomalies.contains(Anomaly::A29))),
+        _ => None,
+    });
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows.last(), Some(&(Finality::Final, true)), "{rows:?}");
+}

@@ -130,10 +130,10 @@ fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
 #[test]
 fn a_retention_that_would_not_let_a_successor_rebuild_is_refused() {
     let log = fieldline_log::memory::MemoryLog::new(MemoryOptions::default());
-    for (topic, hours) in [(Topic::Activity, 191), (Topic::Calls, 1), (Topic::Operations, 1)] {
+    for (topic, hours) in [(Topic::Activity, 203), (Topic::Calls, 1), (Topic::Operations, 1)] {
         let retention = Some(std::time::Duration::from_secs(hours * 3600));
         log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention }).unwrap();
     }
     let error = Driver::new(ProcessorConfig::new("x.", Definition::default()), log).map(|_| ()).unwrap_err();
-    assert!(error.to_string().starts_with("topic x.activity keeps records for 191 h, and 192 h"), "{error}");
+    assert!(error.to_string().starts_with("topic x.activity keeps records for 203 h, and 204 h"), "{error}");
 }
