@@ -1,9 +1,11 @@
 //! Which log: Apache Kafka where brokers are configured, else the embedded one in the data folder.
 
 use crate::config::{Config, KafkaSettings};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
 use fieldline_log::{Log, TopicSpec};
+use fieldline_schemas::Timestamp;
+use fieldline_schemas::time::MINUTE_US;
 use fieldline_schemas::topics::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +22,33 @@ pub enum Time {
     Events,
 }
 
+/// An opened log.
+pub struct Opened {
+    pub log: Arc<dyn Log>,
+    /// How far its time had come when it was opened; of the embedded log only.
+    pub clock: Option<Timestamp>,
+}
+
+/// How far a log may be ahead of this machine's clock when it is opened to go on by it: it waits so long at most.
+const AHEAD_US_MAX: i64 = MINUTE_US;
+
+/// The time of a log never goes back, and nothing is finished before it goes on.
+fn ensure_past(clock: Option<Timestamp>, config: &Config) -> Result<()> {
+    let now = Timestamp(chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp_micros());
+    let folder = config.data_dir.display();
+    if let Some(clock) = clock.filter(|clock| clock.since(now) > AHEAD_US_MAX) {
+        bail!(
+            "the log in {folder} has come to {clock}, and this machine's clock says {now}: records were replayed there as if live (demo, \
+             import --as-live), or the clock was set back. Its time does not go back, so nothing would be computed before then; \
+             use another --data-dir, or go on with import --as-live"
+        );
+    }
+    Ok(())
+}
+
 /// Opens the log with all its topics. The embedded one is held by this process from now on, and its topics are made where
 /// they are absent; those of Kafka must be there, as `fieldline topics create` makes them.
-pub fn open(config: &Config, time: Time) -> Result<Arc<dyn Log>> {
+pub fn open(config: &Config, time: Time) -> Result<Opened> {
     match &config.kafka {
         Some(kafka) => {
             ensure!(
@@ -30,14 +56,18 @@ pub fn open(config: &Config, time: Time) -> Result<Arc<dyn Log>> {
                 "kafka.brokers is set, and there the brokers' clock is the time of the log: replay files as if live \
                  (import --as-live, demo) on an embedded log, without kafka.brokers and in a data folder of its own"
             );
-            open_kafka(kafka)
+            Ok(Opened { log: open_kafka(kafka)?, clock: None })
         }
         None => {
             let log = open_embedded(config, time)?;
+            let clock = log.clock();
+            if time == Time::Clock {
+                ensure_past(clock, config)?;
+            }
             for spec in topics(config) {
                 log.ensure_topic(&spec)?;
             }
-            Ok(log)
+            Ok(Opened { log, clock })
         }
     }
 }

@@ -66,8 +66,11 @@ fn log_to_stderr(filter: &str) {
 /// The exit code of an outcome, with its reason on standard error.
 fn done(outcome: Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().map(std::io::Error::kind);
-    if error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe)) {
+    let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let kind = cause.downcast_ref().map(std::io::Error::kind);
+        kind == Some(std::io::ErrorKind::BrokenPipe) || matches!(cause.downcast_ref(), Some(fieldline_sinks::Answer::ReaderGone))
+    };
+    if error.chain().any(is_broken_pipe) {
         // Whoever reads has seen enough, as in `fieldline simulate | head`.
         return ExitCode::SUCCESS;
     }

@@ -8,7 +8,7 @@
 
 use crate::config::Config;
 use crate::engine::Database;
-use crate::log::{self, Time};
+use crate::log::{self, Opened, Time};
 use anyhow::{Context, Result, anyhow, bail};
 use fieldline_log::{Append, Destination, Log, Producer, Reading, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
@@ -50,6 +50,8 @@ impl Role {
 /// A running pipeline.
 pub struct Pipeline {
     pub log: Arc<dyn Log>,
+    /// How far the embedded log's time had come when it was opened.
+    pub opened_at: Option<Timestamp>,
     /// Where the sinks write; `None` in a process without them.
     database: Option<Database>,
     pub processors: fieldline_processors::Progress,
@@ -113,13 +115,14 @@ impl Pipeline {
 
     /// Opens the log, checks the topics, brings the tables up to date, and starts the stages of the roles.
     pub fn start_roles(config: &Config, time: Time, roles: &[Role]) -> Result<Self> {
-        let log = log::open(config, time)?;
+        let Opened { log, clock } = log::open(config, time)?;
         let database = if roles.contains(&Role::Sinks) { Some(Database::serve(config)?) } else { None };
         if let Some(database) = &database {
             crate::commands::migrate(&database.target)?;
         }
         let mut pipeline = Self {
             log,
+            opened_at: clock,
             database,
             processors: fieldline_processors::Progress::default(),
             config: config.clone(),

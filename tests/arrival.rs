@@ -127,6 +127,66 @@ pub fn assert_same_as_live(straight: &Snapshot, file: &str, lines: &[String]) ->
     (compared, all)
 }
 
+/// The time of a log does not go back: what cannot come live any more is refused, and nobody waits for it.
+#[test]
+fn a_replay_behind_the_logs_time_is_refused_and_one_ahead_of_the_clock_keeps_its_folder() {
+    let event = |id: u8, time: &str| {
+        format!(
+            "{{\"event\":\"technician_activity\",\"id\":\"0190a0a0-0000-7000-8000-0000000000{id:02x}\",\"created_at\":\"{time}\",\
+             \"technician_contact_id\":\"0190a0a0-0000-7000-8000-00000000ffff\",\"activity_type\":\"shift_start\"}}\n"
+        )
+    };
+    let folder = Folder::new();
+    let file = folder.write("one.ndjson", &[event(1, "2026-03-02T08:00:00Z")]);
+    folder.import(&["--as-live", &file]);
+    folder.import(&["--as-live", &file]);
+    folder.import(&["--as-live", "--until", "2026-03-09T08:00:00Z", &file]);
+    let refused = folder.run(&["import", "--as-live", &file]);
+    assert!(refused.code == Some(5) && refused.stderr.contains("2026-03-09"), "{refused:?}");
+
+    folder.import(&["--as-live", "--until", "2199-01-01T00:00:00Z", &file]);
+    let later = folder.write("later.ndjson", &[event(2, "2026-03-03T08:00:00Z")]);
+    for arguments in [&["import", &later][..], &["run"]] {
+        let refused = folder.run(arguments);
+        assert!(refused.code == Some(5) && refused.stderr.contains("has come to 2199-01-01"), "{refused:?}");
+    }
+}
+
+/// A replay says of each revision when it would have been published: a timer's at its due time, others in the next second.
+#[test]
+fn replayed_revisions_were_published_when_they_fell_due() {
+    let id = |n: u8| format!("0190a0a0-0000-7000-8000-0000000000{n:02x}");
+    let event = |n: u8, received: &str, created: &str, kind: &str| {
+        format!(
+            "{{\"event\":\"technician_activity\",\"id\":\"{}\",\"received_at\":\"{received}\",\"created_at\":\"{created}\",\
+             \"technician_contact_id\":\"{}\",\"activity_type\":\"{kind}\"}}\n",
+            id(n),
+            id(0)
+        )
+    };
+    let folder = Folder::new();
+    let file = folder.write(
+        "g4.ndjson",
+        &[
+            event(1, "2026-03-02T08:00:00.250Z", "2026-03-02T08:00:00Z", "shift_start"),
+            event(2, "2026-03-02T21:15:00Z", "2026-03-02T16:58:00Z", "shift_end"),
+        ],
+    );
+    folder.import(&["--as-live", "--until", "2026-03-07T12:00:00Z", &file]);
+    let rows =
+        folder.rows("SELECT formatDateTime(published_at, '%Y-%m-%d %H:%i:%s'), anomalies, finality FROM shifts_history ORDER BY version");
+    let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+    assert_eq!(
+        rows,
+        [
+            ["2026-03-02 08:00:01", "[]", "provisional"],
+            ["2026-03-02 19:00:00", "['A02']", "provisional"],
+            ["2026-03-02 21:15:01", "[]", "provisional"],
+            ["2026-03-05 16:58:00", "[]", "final"],
+        ]
+    );
+}
+
 /// The last time that any line carries.
 fn last_time(lines: &[String]) -> chrono::DateTime<chrono::FixedOffset> {
     let events = lines.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());

@@ -4,11 +4,11 @@ use crate::cli::Import;
 use crate::config::Config;
 use crate::log::Time;
 use crate::pipeline::{Ends, Pipeline};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fieldline_log::{Append, Destination};
 use fieldline_producers::import::{ImportOptions, ImportSummary, LivePlan, Progress, Source, import, plan_as_live};
 use fieldline_producers::{Publisher, PublisherConfig};
-use fieldline_schemas::time::SECOND_US;
+use fieldline_schemas::time::{MINUTE_US, SECOND_US};
 use fieldline_schemas::{Timestamp, Topic};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// The exit code of an import that refused lines.
 const SOME_REFUSED: u8 = 3;
+/// A replay may be repeated, as after a kill: each time lets the clock run on by a second.
+const REPEAT_US: i64 = MINUTE_US;
 /// How long the log may take to acknowledge the last records.
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -66,15 +68,24 @@ fn as_live(
     show: &mut dyn FnMut(&Progress),
 ) -> Result<(ImportSummary, Ends)> {
     let plan = plan_as_live(sources, &ImportOptions::default(), show)?;
+    let last = plan.span().map(|(_, last)| last);
+    let end = until.into_iter().chain(last).max();
+    if let Some((clock, end)) = pipeline.opened_at.zip(end)
+        && end + REPEAT_US < clock
+    {
+        bail!(
+            "the log in {} has come to {clock}, the files end at {end}: what lies before can not come live any more. \
+             Use a --data-dir of its own, or import without --as-live",
+            config.data_dir.display()
+        );
+    }
     replay(pipeline, config, &plan)?;
     let ends = pipeline.event_ends()?;
-    let last = plan.span().map(|(_, last)| last);
-    let end = until.into_iter().chain(last.map(|last| last + SECOND_US)).max();
-    if let Some(end) = end {
+    if let Some(end) = end.into_iter().chain(pipeline.opened_at).max() {
         let mut producer = pipeline.log.producer()?;
         pipeline.tick(&mut *producer, last, end)?;
-        // The second that holds `end` is finished by the one after it.
-        pipeline.tick(&mut *producer, Some(end), end + SECOND_US)?;
+        // The second that holds `end` is over when the next one begins.
+        pipeline.tick(&mut *producer, Some(end), Timestamp((end.second() + 1) * SECOND_US))?;
         producer.flush(FLUSH_WAIT_MAX)?;
     }
     Ok((plan.summary, ends))
@@ -132,11 +143,18 @@ fn report(summary: &ImportSummary, elapsed: Duration, json: bool) {
     for (kind, count) in &summary.events_by_kind {
         println!("{count:>10}  {kind}");
     }
-    if summary.refused > 0 {
-        println!("{:>10}  lines refused: see the view dead_letters", summary.refused);
+    let later_plans = summary.later_plans();
+    if summary.refused > later_plans {
+        println!("{:>10}  lines refused: see the view dead_letters", summary.refused - later_plans);
+    }
+    if later_plans > 0 {
+        println!("{later_plans:>10}  plans refused and kept nowhere: they start more than 24 h from now; import them again then");
     }
     if summary.unmapped_keys > 0 {
-        println!("{:>10}  unknown keys, kept under metadata.unmapped", summary.unmapped_keys);
+        println!(
+            "{:>10}  unknown keys: those of events are kept under metadata.unmapped, those of other kinds only counted",
+            summary.unmapped_keys
+        );
     }
     let rate = summary.events as f64 / elapsed.as_secs_f64().max(1e-9);
     println!("imported and computed in {:.1} s ({rate:.0} events/s); ask with: fieldline sql 'SELECT …'", elapsed.as_secs_f64());

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 const DIFFERENT: u8 = 1;
 
 pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
-    let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?;
+    let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?.log;
     let database = Database::serve(config)?;
     super::migrate(&database.target)?;
     let kept = conservation(&*log, &config.topics_prefix, &database.target, Default::default())?;

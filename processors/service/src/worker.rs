@@ -6,6 +6,8 @@ use crate::station::{Station, Work};
 use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Log, Polled, Producer, TopicPartition};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
 use fieldline_schemas::events::{DeadLetter, Tick};
+use fieldline_schemas::results::Stamp;
+use fieldline_schemas::time::SECOND_US;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -232,7 +234,10 @@ impl Output {
     ) -> Result<AppendNumber, ProcessorError> {
         let mut number = 0;
         for kpi in effects.kpis.drain(..) {
-            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), clock)?;
+            // Where events move the time, a row goes out when a clock that never stood still would have brought it out.
+            let Stamp { as_of, caused_by, .. } = kpi.stamp;
+            let due = if caused_by.is_some() { Timestamp((as_of.second() + 1) * SECOND_US) } else { as_of };
+            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), due.min(clock))?;
         }
         for request in effects.recompute.drain(..) {
             number = self.append(Topic::Recompute, &AnyRecord::RecomputeRequest(request), clock)?;

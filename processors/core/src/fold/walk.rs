@@ -9,7 +9,7 @@ use crate::definition::{CONTEXT_US, Definition, SILENCE_US};
 use crate::facts::{ActivityFact, Facts};
 use fieldline_schemas::events::ActivityType as Type;
 use fieldline_schemas::ids::VisitId;
-use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
+use fieldline_schemas::time::{DAY_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
 /// What the technician is doing, as the columns of the state table.
