@@ -58,6 +58,8 @@ pub enum Command {
     Sql(Sql),
     /// Computes every result again from the log tables and reports rows that differ.
     Verify(Json),
+    /// Makes the tables and views in ClickHouse, or brings them up to date. `run` and the other commands do so too.
+    Migrate,
     /// The embedded ClickHouse engine: where it is, or fetch it.
     Engine {
         #[command(subcommand)]
@@ -143,6 +145,9 @@ pub struct Simulate {
     /// Publish into the pipeline and wait for the rows, instead of writing NDJSON to standard output.
     #[arg(long)]
     pub publish: bool,
+    /// With --publish: this many records per second, instead of as fast as they are taken.
+    #[arg(long, requires = "publish", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rate: Option<u32>,
     /// Prints the summary of --publish as JSON.
     #[arg(long, requires = "publish")]
     pub json: bool,

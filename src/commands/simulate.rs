@@ -14,12 +14,13 @@ use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(120);
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 pub fn run(config: &Config, arguments: &Simulate) -> Result<()> {
     let simulator = Simulator::new(simulation(arguments)?)?;
     let emissions = simulator.take(arguments.limit.map_or(usize::MAX, |limit| limit as usize));
     if arguments.publish {
-        return publish(config, emissions, arguments.json);
+        return publish(config, emissions, arguments);
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let counts = to_ndjson(emissions, &mut out)?;
@@ -84,16 +85,16 @@ impl Feeder {
     }
 }
 
-fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, json: bool) -> Result<()> {
+fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, arguments: &Simulate) -> Result<()> {
     let mut pipeline = Pipeline::start(config, Time::Clock)?;
     let started = Instant::now();
-    let outcome = feed(&mut pipeline, config, emissions);
+    let outcome = feed(&mut pipeline, config, emissions, arguments.rate);
     let elapsed = started.elapsed();
     let stopped = pipeline.stop();
     let records = outcome?;
     stopped?;
     let rate = records as f64 / elapsed.as_secs_f64().max(1e-9);
-    if json {
+    if arguments.json {
         println!("{}", serde_json::json!({ "records": records, "elapsed_seconds": elapsed.as_secs_f64(), "records_per_second": rate }));
     } else {
         println!("{records} records, from the first append to the last row visible: {:.1} s ({rate:.0} records/s)", elapsed.as_secs_f64());
@@ -101,11 +102,22 @@ fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, json: boo
     Ok(())
 }
 
-fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>) -> Result<u64> {
+fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>, rate: Option<u32>) -> Result<u64> {
     let mut producer = pipeline.log.producer()?;
     let mut feeder = Feeder::new(&config.topics_prefix);
     let mut records = 0;
+    let started = Instant::now();
     for emission in emissions {
+        if let Some(rate) = rate {
+            let due = Duration::from_secs_f64(records as f64 / f64::from(rate));
+            let early = due.saturating_sub(started.elapsed());
+            // Sleeping for less costs more than it is worth.
+            if early >= PAUSE_MIN {
+                producer.acknowledged()?;
+                pipeline.check()?;
+                std::thread::sleep(early);
+            }
+        }
         feeder.append(&mut *producer, &emission, false)?;
         records += 1;
     }
