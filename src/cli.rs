@@ -17,7 +17,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  verify: stored results differ from what the log gives
+  1  verify: stored results differ from what the log gives; topics check: a topic differs
   2  the command line or a setting is wrong
   3  import: done, but some lines were refused (each is in dead_letters)
   4  the data folder is in use by another process
@@ -58,6 +58,11 @@ pub enum Command {
     Sql(Sql),
     /// Computes every result again from the log tables and reports rows that differ.
     Verify(Json),
+    /// Kafka's topics: make them, or say how they differ from what is needed.
+    Topics {
+        #[command(subcommand)]
+        action: TopicsAction,
+    },
     /// Makes the tables and views in ClickHouse, or brings them up to date. `run` and the other commands do so too.
     Migrate,
     /// The embedded ClickHouse engine: where it is, or fetch it.
@@ -160,6 +165,14 @@ pub struct Sql {
     /// Any ClickHouse output format.
     #[arg(long, default_value = "PrettyCompactMonoBlock")]
     pub format: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum TopicsAction {
+    /// Makes every topic that is absent, with topics.partitions and kafka.replication_factor; changes none.
+    Create,
+    /// Says how each topic differs from what is needed and what that does to results; exit code 1 if anything does.
+    Check(Json),
 }
 
 #[derive(Subcommand, Debug)]

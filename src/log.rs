@@ -1,8 +1,9 @@
 //! Which log: Apache Kafka where brokers are configured, else the embedded one in the data folder.
 
-use crate::config::{Config, KafkaSettings};
+use crate::config::{Config, KafkaSettings, SaslMechanism};
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
+use fieldline_log::kafka::{KafkaConfig, KafkaLog, Mechanism, Sasl, Secret, Tls};
 use fieldline_log::{Log, TopicSpec};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::time::MINUTE_US;
@@ -56,7 +57,7 @@ pub fn open(config: &Config, time: Time) -> Result<Opened> {
                 "kafka.brokers is set, and there the brokers' clock is the time of the log: replay files as if live \
                  (import --as-live, demo) on an embedded log, without kafka.brokers and in a data folder of its own"
             );
-            Ok(Opened { log: open_kafka(kafka)?, clock: None })
+            Ok(Opened { log: open_kafka(config, kafka)?, clock: None })
         }
         None => {
             let log = open_embedded(config, time)?;
@@ -76,12 +77,60 @@ pub fn open(config: &Config, time: Time) -> Result<Opened> {
 pub fn topics(config: &Config) -> impl Iterator<Item = TopicSpec> {
     Topic::ALL.iter().map(|topic| {
         let retention = topic.card().retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
-        TopicSpec { name: topic.full_name(&config.topics_prefix), partitions: config.topics_partitions, retention }
+        TopicSpec {
+            name: topic.full_name(&config.topics_prefix),
+            partitions: config.topics_partitions,
+            retention,
+            compacted: topic.card().compacted,
+        }
     })
 }
 
-fn open_kafka(_kafka: &KafkaSettings) -> Result<Arc<dyn Log>> {
-    anyhow::bail!("no Kafka client yet")
+/// Connects, and refuses topics that are absent or under which results would be wrong.
+fn open_kafka(config: &Config, kafka: &KafkaSettings) -> Result<Arc<dyn Log>> {
+    let log = connect(kafka)?;
+    let mut problems = Vec::new();
+    for spec in topics(config) {
+        let differences = log.check_topic(&spec)?;
+        problems.extend(differences.iter().filter(|difference| difference.is_wrong).map(ToString::to_string));
+    }
+    ensure!(
+        problems.is_empty(),
+        "the topics on {} are not as they must be (`fieldline topics check` says what each means):\n  {}",
+        kafka.brokers,
+        problems.join("\n  ")
+    );
+    Ok(log)
+}
+
+/// A connection, whatever the topics look like.
+pub fn connect(kafka: &KafkaSettings) -> Result<Arc<KafkaLog>> {
+    let sasl = kafka.sasl.as_ref().map(|sasl| Sasl {
+        mechanism: match sasl.mechanism {
+            SaslMechanism::Plain => Mechanism::Plain,
+            SaslMechanism::ScramSha256 => Mechanism::ScramSha256,
+            SaslMechanism::ScramSha512 => Mechanism::ScramSha512,
+        },
+        username: sasl.user.clone(),
+        password: Secret::new(&*sasl.password.0),
+    });
+    let tls = kafka.tls.then(|| Tls {
+        ca_file: kafka.ca_file.clone(),
+        certificate_file: kafka.certificate_file.clone(),
+        key_file: kafka.key_file.clone(),
+        key_password: kafka.key_password.as_ref().map(|password| Secret::new(&*password.0)),
+    });
+    let properties = kafka.properties.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();
+    Ok(KafkaLog::open(KafkaConfig {
+        brokers: kafka.brokers.clone(),
+        client_id: kafka.client_id.clone(),
+        instance_id: kafka.instance_id.clone(),
+        replication_factor: kafka.replication_factor,
+        tls,
+        sasl,
+        properties,
+        ..KafkaConfig::default()
+    })?)
 }
 
 fn open_embedded(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {

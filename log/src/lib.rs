@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod embedded;
 mod error;
 mod frame;
+pub mod kafka;
 pub mod limits;
 pub mod memory;
 mod reading;
@@ -36,6 +37,8 @@ pub struct TopicSpec {
     pub partitions: i32,
     /// `None`: records are kept for ever.
     pub retention: Option<Duration>,
+    /// Of one key only the newest record need be kept. A log may keep them all; the embedded one does.
+    pub compacted: bool,
 }
 
 /// What is known of an existing topic.
@@ -115,6 +118,9 @@ pub enum Polled {
     Assigned(Vec<TopicPartition>),
     /// Finish and commit what is in hand for these; ownership ends with the next call of `poll`.
     Revoked(Vec<TopicPartition>),
+    /// These belong to others already: the group missed this member for too long. Nothing can be committed for them any
+    /// more; drop what is in hand, whoever has them now does it again. A log of one process never says so.
+    Lost(Vec<TopicPartition>),
     /// Records of one partition, in offset order. Offsets may have gaps.
     Records(Batch),
     /// Nothing within the wait.
@@ -129,11 +135,14 @@ pub trait Consumer: Send {
     fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<()>;
     /// The position last committed by this group.
     fn committed(&mut self, partition: &TopicPartition) -> Result<Option<Committed>>;
-    /// Stores positions durably; refused for a partition that is not owned.
+    /// Stores positions durably; refused for a partition that is not owned, all of them for one. `OwnershipLost`: the
+    /// group has gone on, nothing was stored, and the next poll tells what is lost.
     fn commit(&mut self, positions: &[(TopicPartition, Committed)]) -> Result<()>;
     /// The first offset, in offset order, whose append time is at or after `time`; the end if there is none. Where
     /// records name their own append times these may go back: then later records may be older than `time`, as in Kafka.
     fn offset_for_time(&mut self, partition: &TopicPartition, time: Timestamp) -> Result<i64>;
+    /// As last heard: on a cluster the end may be behind by a moment and the begin by a minute. Right after an assignment
+    /// both are asked for.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks>;
     /// The end of an owned partition as last heard of: asks nobody, so it may be called for every batch.
     fn end_heard(&mut self, partition: &TopicPartition) -> Result<i64> {

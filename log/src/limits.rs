@@ -11,6 +11,8 @@ pub const BATCH_BYTES_TARGET: usize = 128 << 10;
 pub const BATCH_BYTES_MAX: usize = 2 << 20;
 /// What one producer holds that is not acknowledged yet.
 pub const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
+/// The same, in records: each takes some 200 bytes in Kafka's client beside its own.
+pub const IN_FLIGHT_RECORDS_MAX: usize = 100_000;
 /// How long an append may wait for room in flight.
 pub const APPEND_WAIT_MAX: Duration = Duration::from_secs(30);
 /// What a consumer reads ahead of one partition.

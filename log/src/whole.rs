@@ -38,7 +38,7 @@ pub fn read_topic(log: &dyn Log, group: &str, topic: &str, take: &mut dyn FnMut(
                     ends.remove(&batch.partition);
                 }
             }
-            Polled::Revoked(_) | Polled::Idle => {}
+            Polled::Revoked(_) | Polled::Lost(_) | Polled::Idle => {}
         }
     }
     Ok(Some(description.partitions))

@@ -88,7 +88,12 @@ impl Publisher {
                 Some(description) => description.partitions,
                 None if config.makes_topics => {
                     let retention = card.retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
-                    let spec = TopicSpec { name: name.clone(), partitions: config.partitions.unwrap_or(*partitions), retention };
+                    let spec = TopicSpec {
+                        name: name.clone(),
+                        partitions: config.partitions.unwrap_or(*partitions),
+                        retention,
+                        compacted: topic.card().compacted,
+                    };
                     log.ensure_topic(&spec).map_err(|source| PublishError::Topic { topic: name.clone(), source })?.partitions
                 }
                 None => {

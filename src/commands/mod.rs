@@ -6,6 +6,7 @@ pub mod import;
 pub mod run;
 pub mod simulate;
 pub mod sql;
+pub mod topics;
 pub mod verify;
 
 use crate::config::Config;

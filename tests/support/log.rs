@@ -103,7 +103,7 @@ fn records(log: &dyn Log, topic: Topic) -> BTreeMap<i32, BTreeSet<i64>> {
                     consumer.seek(&at, begin).unwrap();
                 }
             }
-            Polled::Revoked(_) => {}
+            Polled::Revoked(_) | Polled::Lost(_) => {}
             Polled::Records(batch) => {
                 idle_polls = 0;
                 let offsets = found.entry(batch.partition.partition).or_default();

@@ -20,6 +20,26 @@ use std::sync::{Arc, Mutex};
 use storage::{PartitionStorage, Storage, Topic};
 use wake::{Wake, lock};
 
+/// What no log takes as a topic.
+pub(crate) fn check_topic(spec: &TopicSpec) -> Result<()> {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let name = spec.name.as_str();
+    if !(1..=TOPIC_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(letter) || name == "." || name == ".." {
+        return Err(Error::TopicName(spec.name.clone()));
+    }
+    if !(1..=PARTITIONS_MAX).contains(&spec.partitions) {
+        return Err(Error::Other(format!("topic {name} cannot have {} partitions, only 1 to {PARTITIONS_MAX}", spec.partitions)));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_group(group: &str) -> Result<()> {
+    if !(1..=GROUP_NAME_BYTES_MAX).contains(&group.len()) {
+        return Err(Error::Other(format!("a group's name has 1 to {GROUP_NAME_BYTES_MAX} bytes, {group:?} has not")));
+    }
+    Ok(())
+}
+
 pub(crate) struct Broker {
     topics: Mutex<BTreeMap<String, Arc<Topic>>>,
     groups: Mutex<BTreeMap<String, Group>>,
@@ -49,14 +69,8 @@ impl Broker {
     }
 
     pub(crate) fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicDescription> {
-        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        check_topic(spec)?;
         let name = spec.name.as_str();
-        if !(1..=TOPIC_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(letter) || name == "." || name == ".." {
-            return Err(Error::TopicName(spec.name.clone()));
-        }
-        if !(1..=PARTITIONS_MAX).contains(&spec.partitions) {
-            return Err(Error::Other(format!("topic {name} cannot have {} partitions, only 1 to {PARTITIONS_MAX}", spec.partitions)));
-        }
         let mut topics = lock(&self.topics);
         if let Some(topic) = topics.get(name) {
             let found = topic.description.partitions;
@@ -89,9 +103,7 @@ impl Broker {
     }
 
     pub(crate) fn consumer(self: &Arc<Self>, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>> {
-        if !(1..=GROUP_NAME_BYTES_MAX).contains(&group.len()) {
-            return Err(Error::Other(format!("a group's name has 1 to {GROUP_NAME_BYTES_MAX} bytes, {group:?} has not")));
-        }
+        check_group(group)?;
         let mut subscribed = Vec::new();
         for name in topics {
             let entry = ((*name).to_owned(), self.topic(name)?.description.partitions);

@@ -69,6 +69,7 @@ impl Member {
                 }
                 self.revoking = partitions;
             }
+            Polled::Lost(partitions) => panic!("{partitions:?} lost by a member that polled all the time"),
             Polled::Records(batch) => {
                 assert!((1..=self.records_max).contains(&batch.len()), "{} records, asked for {}", batch.len(), self.records_max);
                 assert!(self.owned.contains(&batch.partition), "records of {:?}, which is not owned", batch.partition);

@@ -25,7 +25,7 @@ fn open(folder: &Path, options: EmbeddedOptions) -> Arc<EmbeddedLog> {
 }
 
 fn make_topic(log: &dyn Log, partitions: i32, retention: Option<Duration>) {
-    log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions, retention }).unwrap();
+    log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions, retention, compacted: false }).unwrap();
 }
 
 /// One batch of these values to one partition, acknowledged.
@@ -51,7 +51,7 @@ fn try_read(log: &dyn Log, partition: i32) -> fieldline_log::Result<Vec<(i64, Ve
             Polled::Assigned(_) => start_at_begin(&mut *consumer, partition)?,
             Polled::Records(batch) => found.extend(batch.iter().map(|r| (r.offset, r.value.to_vec()))),
             Polled::Idle => return Ok(found),
-            Polled::Revoked(_) => unreachable!("there is one member"),
+            Polled::Revoked(_) | Polled::Lost(_) => unreachable!("there is one member"),
         }
     }
 }

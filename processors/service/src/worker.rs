@@ -3,7 +3,7 @@
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::station::{Station, Work};
-use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Log, Polled, Producer, TopicPartition};
+use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
 use fieldline_schemas::events::{DeadLetter, Tick};
 use fieldline_schemas::results::Stamp;
@@ -101,6 +101,11 @@ impl Worker {
             }
             Polled::Revoked(partitions) => {
                 self.give_up(&partitions)?;
+                Turn::Ownership
+            }
+            Polled::Lost(partitions) => {
+                // Whoever has them now goes on from the last commit; what was put out beyond it is put out again by them.
+                self.forget(&partitions);
                 Turn::Ownership
             }
             Polled::Records(batch) => {
@@ -202,15 +207,23 @@ impl Worker {
         if positions.is_empty() {
             return Ok(());
         }
-        self.consumer.commit(&positions).map_err(|source| ProcessorError::Group { doing: "committing offsets of the processors", source })
+        match self.consumer.commit(&positions) {
+            // The next poll tells which partitions are lost; their stations go then.
+            Ok(()) | Err(LogError::OwnershipLost { .. }) => Ok(()),
+            Err(source) => Err(ProcessorError::Group { doing: "committing offsets of the processors", source }),
+        }
     }
 
     fn give_up(&mut self, partitions: &[TopicPartition]) -> Result<(), ProcessorError> {
         self.flush()?;
         self.commit()?;
+        self.forget(partitions);
+        Ok(())
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
         self.stations.retain(|station| !partitions.contains(&station.at));
         partitions.iter().for_each(|at| self.config.progress.remove(at));
-        Ok(())
     }
 
     /// Appends a tick to a partition.

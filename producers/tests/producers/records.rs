@@ -30,7 +30,7 @@ pub fn records_of(log: &Arc<MemoryLog>, topic: Topic) -> Vec<Read> {
                 key: String::from_utf8(r.key.to_vec()).unwrap(),
                 record: codec.decode(r.value).unwrap().into_owned(),
             })),
-            Polled::Revoked(_) => {}
+            Polled::Revoked(_) | Polled::Lost(_) => {}
             Polled::Idle => break,
         }
     }

@@ -325,6 +325,10 @@ impl<'a, E: Encoder> Sink<'a, E> {
                     self.drain()?;
                     partitions.iter().for_each(|at| self.control.readings.remove(at));
                 }
+                Polled::Lost(partitions) => {
+                    self.forget(&partitions);
+                    partitions.iter().for_each(|at| self.control.readings.remove(at));
+                }
                 Polled::Records(batch) => self.take(&batch)?,
                 Polled::Idle if self.control.is_hurrying() => {
                     if self.in_flight.len() < BATCHES_IN_FLIGHT_MAX {
@@ -474,9 +478,20 @@ impl<'a, E: Encoder> Sink<'a, E> {
         }
         let positions: Vec<_> =
             frontier.into_iter().map(|(partition, offset)| (partition, Committed { offset, metadata: String::new() })).collect();
-        self.consumer.commit(&positions).map_err(doing(|| format!("committing as {}", self.group)))?;
+        match self.consumer.commit(&positions) {
+            // The next poll tells which partitions are lost. Their rows are in the table, and come again with the same offsets.
+            Err(LogError::OwnershipLost { .. }) => return Ok(()),
+            result => result.map_err(doing(|| format!("committing as {}", self.group)))?,
+        }
         self.control.commits.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Nothing of these partitions can be committed any more: others have them. Rows that are on their way stay.
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        for ranges in self.in_flight.iter_mut().chain([&mut self.open]) {
+            ranges.retain(|partition, _| !partitions.contains(partition));
+        }
     }
 
     /// Inserts and commits everything that was read.

@@ -132,7 +132,7 @@ fn a_retention_that_would_not_let_a_successor_rebuild_is_refused() {
     let log = fieldline_log::memory::MemoryLog::new(MemoryOptions::default());
     for (topic, hours) in [(Topic::Activity, 203), (Topic::Calls, 1), (Topic::Operations, 1)] {
         let retention = Some(std::time::Duration::from_secs(hours * 3600));
-        log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention }).unwrap();
+        log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention, compacted: false }).unwrap();
     }
     let error = Driver::new(ProcessorConfig::new("x.", Definition::default()), log).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("topic x.activity keeps records for 203 h, and 204 h"), "{error}");

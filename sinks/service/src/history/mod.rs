@@ -174,7 +174,7 @@ impl<'a> Worker<'a> {
                 }
             }
             // Nothing is in hand between turns: what is not computed was not committed, and the next owner gathers it again.
-            Polled::Revoked(partitions) => self.stations.retain(|station| !partitions.contains(&station.at)),
+            Polled::Revoked(partitions) | Polled::Lost(partitions) => self.stations.retain(|station| !partitions.contains(&station.at)),
             Polled::Records(batch) => self.take(&batch)?,
             Polled::Idle => is_idle = true,
         }
@@ -386,7 +386,11 @@ impl<'a> Worker<'a> {
             }
         }
         if !positions.is_empty() {
-            self.consumer.commit(&positions).map_err(HistoryError::log(|| "committing recompute requests"))?;
+            match self.consumer.commit(&positions) {
+                // The next poll tells which partitions are lost; their stations go then.
+                Err(fieldline_log::Error::OwnershipLost { .. }) => {}
+                result => result.map_err(HistoryError::log(|| "committing recompute requests"))?,
+            }
             self.control.commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

@@ -9,7 +9,7 @@ use fieldline_schemas::wire::{AnyRecord, Codec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The group that reads the log here; it never commits.
+/// The group that reads the log here, with a number of its own: two at once must not share the partitions.
 const GROUP: &str = "verify";
 /// The groups whose work must be done before results can be judged, and what they read.
 const STAGES: [(&str, &[Topic]); 4] = [
@@ -89,7 +89,7 @@ fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result
     let name = topic.full_name(prefix);
     let mut found: BTreeMap<TopicPartition, Vec<i64>> = BTreeMap::new();
     let codec = Codec::new();
-    let partitions = read_topic(log, &format!("{prefix}{GROUP}"), &name, &mut |batch| {
+    let partitions = read_topic(log, &format!("{prefix}{GROUP}-{}", uuid::Uuid::new_v4()), &name, &mut |batch| {
         let offsets = found.entry(batch.partition.clone()).or_default();
         for record in batch.iter() {
             // What can not be read is a record too: it must be among the dead letters.

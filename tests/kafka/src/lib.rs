@@ -1,0 +1,151 @@
+//! Real Apache Kafka for tests: started, stopped, killed, paused. The README says what it needs.
+#![expect(clippy::expect_used, reason = "tests only: whatever fails here fails the test that asked")]
+
+mod broker;
+mod jars;
+mod process;
+mod settings;
+
+use broker::Broker;
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long brokers may take until each of them knows all others; a busy machine takes its time.
+const START_WAIT_MAX: Duration = Duration::from_secs(180);
+
+/// What is started.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    /// 1 or 3. With three, topics that name no replication factor have three copies, of which two must be in sync.
+    pub brokers: usize,
+    /// Lines of every `server.properties`, after our own.
+    pub properties: Vec<(String, String)>,
+    /// Users and their passwords of a second listener that asks for them (SASL PLAIN). With users there is an authorizer
+    /// that lets only the first of them, and whoever comes without a name, do everything; the others may nothing.
+    pub users: Vec<(String, String)>,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        Self { brokers: 1, properties: Vec::new(), users: Vec::new() }
+    }
+}
+
+/// A running cluster. It is killed when dropped, and when the test process ends in whatever way.
+pub struct Kafka {
+    brokers: Vec<Broker>,
+    folder: TempDir,
+}
+
+impl Kafka {
+    /// Whether Kafka can be started here, else what is missing. Fetches the jars where they are not there yet.
+    pub fn available() -> Result<(), String> {
+        jars::folder().map(|_| ())
+    }
+
+    /// Starts a cluster, or says that the test is left out, once, and why. Where Kafka is demanded its absence is a panic.
+    pub fn start_or_leave_out(options: KafkaOptions) -> Option<Self> {
+        match Self::available() {
+            Ok(()) => Some(Self::start(options)),
+            Err(missing) => {
+                let demanded = std::env::var("FIELDLINE_DEMAND_KAFKA").is_ok_and(|value| value == "1");
+                assert!(!demanded, "real Kafka is demanded (FIELDLINE_DEMAND_KAFKA): {missing}");
+                // Not through eprintln, which a passing test keeps to itself.
+                _ = writeln!(std::io::stderr(), "left out: real Kafka: {missing}");
+                None
+            }
+        }
+    }
+
+    /// Returns when every broker answers and knows all others.
+    pub fn start(options: KafkaOptions) -> Self {
+        let jars = jars::folder().expect("real Kafka");
+        let folder = tempfile::Builder::new().prefix("fieldline-kafka-").tempdir().expect("a temporary folder");
+        let plan = settings::Plan::new(&options);
+        let mut brokers: Vec<_> = (0..options.brokers).map(|number| Broker::prepare(&jars, folder.path(), &plan, number)).collect();
+        brokers.iter_mut().for_each(Broker::run);
+        let kafka = Self { brokers, folder };
+        kafka.wait_until_up();
+        kafka
+    }
+
+    /// Waits until all brokers answer and know each other.
+    pub fn wait_until_up(&self) {
+        let ids: Vec<i32> = self.brokers.iter().map(Broker::id).collect();
+        for broker in &self.brokers {
+            broker.wait_until_it_knows(&ids, START_WAIT_MAX);
+        }
+    }
+
+    /// Addresses of the listener that asks for no name.
+    pub fn bootstrap(&self) -> String {
+        self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports().plain)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Addresses of the listener that asks for a user and password.
+    pub fn sasl_bootstrap(&self) -> String {
+        self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports().sasl)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The place of a broker in the calls below, by the id that clients see.
+    pub fn place_of(&self, broker_id: i32) -> Option<usize> {
+        self.brokers.iter().position(|broker| broker.id() == broker_id)
+    }
+
+    /// Ends a broker in good order (SIGTERM).
+    pub fn stop(&mut self, broker: usize) {
+        self.brokers[broker].stop();
+    }
+
+    /// SIGKILL: what was not with the operating system is lost.
+    pub fn kill9(&mut self, broker: usize) {
+        self.brokers[broker].kill();
+    }
+
+    /// Starts a broker that was stopped or killed, on its old ports and folder. `wait_until_up` waits for it.
+    pub fn restart(&mut self, broker: usize) {
+        self.brokers[broker].run();
+    }
+
+    /// SIGSTOP: connections stay open, nothing answers.
+    pub fn pause(&self, broker: usize) {
+        self.brokers[broker].pause();
+    }
+
+    pub fn resume(&self, broker: usize) {
+        self.brokers[broker].resume();
+    }
+
+    /// Runs one of Kafka's tools by its class, against this cluster, and returns what it prints.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let jars = jars::folder().expect("real Kafka");
+        let output = Command::new("java")
+            .args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"])
+            .arg(jars.join("*"))
+            .arg(class)
+            .args(["--bootstrap-server", &self.bootstrap()])
+            .args(arguments)
+            .output()
+            .expect("running one of Kafka's tools");
+        let (printed, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{class} {arguments:?}: {printed}{complained}");
+        printed.into_owned()
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for broker in &self.brokers {
+                eprintln!("the end of the log of broker {}:\n{}", broker.id(), broker.log_tail());
+            }
+        }
+        self.brokers.iter_mut().for_each(Broker::kill);
+        if std::env::var("FIELDLINE_KEEP_KAFKA").is_ok_and(|value| value == "1") {
+            self.folder.disable_cleanup(true);
+            eprintln!("kept: {}", self.folder.path().display());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Ports and `server.properties`.
+
+use crate::KafkaOptions;
+use std::fmt::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the ports that the system gives to outgoing connections: one of those could take a broker's while it is down.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) sasl: u16,
+    controller: u16,
+}
+
+/// What the brokers of a cluster share.
+pub(crate) struct Plan {
+    pub(crate) ports: Vec<Ports>,
+    properties: Vec<(String, String)>,
+    users: Vec<(String, String)>,
+}
+
+impl Plan {
+    pub(crate) fn new(options: &KafkaOptions) -> Self {
+        assert!(matches!(options.brokers, 1 | 3), "one broker or three, not {}", options.brokers);
+        let ports = (0..options.brokers).map(|_| Ports { plain: free_port(), sasl: free_port(), controller: free_port() }).collect();
+        Self { ports, properties: options.properties.clone(), users: options.users.clone() }
+    }
+
+    pub(crate) fn server_properties(&self, number: usize, data: &Path) -> String {
+        let Ports { plain, sasl, controller } = self.ports[number];
+        let copies = self.ports.len();
+        let voters = self.ports.iter().enumerate().map(|(number, ports)| format!("{}@127.0.0.1:{}", number + 1, ports.controller));
+        let with_users = !self.users.is_empty();
+        let (mut listeners, mut advertised) = (format!("PLAINTEXT://127.0.0.1:{plain}"), format!("PLAINTEXT://127.0.0.1:{plain}"));
+        if with_users {
+            _ = write!(listeners, ",SASL_PLAINTEXT://127.0.0.1:{sasl}");
+            _ = write!(advertised, ",SASL_PLAINTEXT://127.0.0.1:{sasl}");
+        }
+        let mut lines = vec![
+            ("process.roles".to_owned(), "broker,controller".to_owned()),
+            ("node.id".to_owned(), (number + 1).to_string()),
+            ("controller.quorum.voters".to_owned(), voters.collect::<Vec<_>>().join(",")),
+            ("listeners".to_owned(), format!("{listeners},CONTROLLER://127.0.0.1:{controller}")),
+            ("advertised.listeners".to_owned(), advertised),
+            ("controller.listener.names".to_owned(), "CONTROLLER".to_owned()),
+            ("inter.broker.listener.name".to_owned(), "PLAINTEXT".to_owned()),
+            ("log.dirs".to_owned(), data.display().to_string()),
+            ("default.replication.factor".to_owned(), copies.to_string()),
+            ("min.insync.replicas".to_owned(), copies.min(2).to_string()),
+            ("offsets.topic.replication.factor".to_owned(), copies.to_string()),
+            ("transaction.state.log.replication.factor".to_owned(), copies.to_string()),
+            ("transaction.state.log.min.isr".to_owned(), copies.min(2).to_string()),
+            // Fifty by default, which take longer to make than a test takes.
+            ("offsets.topic.num.partitions".to_owned(), "3".to_owned()),
+            ("group.initial.rebalance.delay.ms".to_owned(), "0".to_owned()),
+        ];
+        if with_users {
+            let passwords = self.users.iter().map(|(user, password)| format!(" user_{user}=\"{password}\"")).collect::<String>();
+            let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+            lines.extend([
+                ("sasl.enabled.mechanisms".to_owned(), "PLAIN".to_owned()),
+                ("listener.name.sasl_plaintext.plain.sasl.jaas.config".to_owned(), format!("{module} required{passwords};")),
+                ("authorizer.class.name".to_owned(), "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
+                ("super.users".to_owned(), format!("User:ANONYMOUS;User:{}", self.users[0].0)),
+            ]);
+        }
+        lines.extend(self.properties.iter().cloned());
+        lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    }
+}
+
+/// A port that nobody listens at, and that no other call of this process got.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16;
+    for _ in PORTS {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + first.wrapping_mul(97).wrapping_add(step) % (PORTS.end - PORTS.start);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
+}
