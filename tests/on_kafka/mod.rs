@@ -22,7 +22,7 @@ fn shared_kafka() -> Option<&'static Kafka> {
 struct Deployment {
     folder: Folder,
     settings: Vec<String>,
-    _engine: Running,
+    engine: Running,
 }
 
 impl Deployment {
@@ -47,7 +47,7 @@ impl Deployment {
         let folder = Folder::new();
         let mut engine = folder.spawn(&["engine", "run"]);
         engine.wait_until_said("answers at");
-        Self { folder, settings, _engine: engine }
+        Self { folder, settings, engine }
     }
 
     fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {

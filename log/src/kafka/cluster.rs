@@ -5,13 +5,14 @@ use super::config::KafkaConfig;
 use super::context::Context;
 use super::native::Failure;
 use super::native::admin::Admin;
+use super::native::outsider::Outsider;
 use super::properties;
 use crate::broker::wake::lock;
 use crate::{Error, Result, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Waits between attempts: from the first, doubled, to the last.
@@ -26,6 +27,8 @@ pub(super) struct Cluster {
     giving_up: AtomicBool,
     /// Partition counts of topics that are known to exist.
     topics: Mutex<BTreeMap<String, i32>>,
+    /// Who asks what a group has committed.
+    outsiders: Mutex<BTreeMap<String, Arc<Outsider>>>,
     /// Numbers of the static members of each group that are open here.
     members: Mutex<BTreeMap<String, BTreeSet<u32>>>,
 }
@@ -35,7 +38,14 @@ impl Cluster {
     pub(super) fn open(config: KafkaConfig) -> Result<Self> {
         config.check()?;
         let admin = Admin::open(&properties::admin(&config))?;
-        let cluster = Self { config, admin, giving_up: AtomicBool::new(false), topics: Mutex::default(), members: Mutex::default() };
+        let cluster = Self {
+            config,
+            admin,
+            giving_up: AtomicBool::new(false),
+            topics: Mutex::default(),
+            outsiders: Mutex::default(),
+            members: Mutex::default(),
+        };
         let asked_at = Instant::now();
         let connect = cluster.config.timeouts.connect;
         let attempt = connect.min(Duration::from_secs(1));
@@ -147,6 +157,16 @@ impl Cluster {
             return Ok(());
         }
         Err(Error::UnknownPartition { topic: at.topic.clone(), partition: at.partition, partitions })
+    }
+
+    pub(super) fn outsider(&self, group: &str) -> Result<Arc<Outsider>> {
+        let mut outsiders = lock(&self.outsiders);
+        if let Some(known) = outsiders.get(group) {
+            return Ok(Arc::clone(known));
+        }
+        let outsider = Arc::new(Outsider::open(&properties::outsider(&self.config, group))?);
+        outsiders.insert(group.to_owned(), Arc::clone(&outsider));
+        Ok(outsider)
     }
 
     /// The lowest number that no open member of the group has: the same ones again after a restart.
