@@ -29,7 +29,8 @@ LABEL org.opencontainers.image.title="fieldline" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 RUN groupadd --gid 10001 fieldline \
-    && useradd --uid 10001 --gid 10001 --no-log-init --create-home --home-dir /var/lib/fieldline --shell /usr/sbin/nologin fieldline
+    && useradd --uid 10001 --gid 10001 --no-log-init --create-home --home-dir /var/lib/fieldline \
+        --shell /usr/sbin/nologin fieldline
 COPY --from=build /fieldline /usr/local/bin/fieldline
 
 # With Kafka and ClickHouse elsewhere nothing is written here.
