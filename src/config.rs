@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One setting.
 pub struct Key {
@@ -41,6 +42,11 @@ pub const KEYS: &[Key] = &[
         "",
         "Static membership: a name that only this process has, also after a restart. It then keeps its partitions over a restart \
          within the session timeout. Not set: they move when it stops.",
+    ),
+    key(
+        "kafka.session_timeout_ms",
+        "45000",
+        "Milliseconds without a sign of life after which a process's partitions go to others. The brokers' own limits apply.",
     ),
     key("kafka.replication_factor", "", "Copies of each topic where `topics create` makes it. Not set: the cluster's default."),
     key("kafka.tls", "false", "Whether connections are encrypted. Needs a build with the feature tls."),
@@ -108,6 +114,7 @@ pub struct KafkaSettings {
     pub brokers: String,
     pub client_id: String,
     pub instance_id: Option<String>,
+    pub session_timeout: Duration,
     pub replication_factor: Option<i32>,
     pub tls: bool,
     pub ca_file: Option<PathBuf>,
@@ -222,6 +229,9 @@ impl KafkaSettings {
             let parsed = copies.parse::<i32>().ok().filter(|n| (1..=100).contains(n));
             parsed.with_context(|| format!("kafka.replication_factor = {copies:?}: a whole number from 1 to 100 is wanted"))
         });
+        let session = text("kafka.session_timeout_ms")?;
+        let session_ms = session.parse::<u64>().ok().filter(|ms| (1_000..=300_000).contains(ms));
+        let session_ms = session_ms.with_context(|| format!("kafka.session_timeout_ms = {session:?}: 1000 to 300000 is wanted"))?;
         let tls = text("kafka.tls")?;
         let tls = tls.parse().ok().with_context(|| format!("kafka.tls = {tls:?}: true or false is wanted"))?;
         let sasl = match set("kafka.sasl_mechanism")?.as_deref() {
@@ -246,6 +256,7 @@ impl KafkaSettings {
             brokers,
             client_id: text("kafka.client_id")?,
             instance_id: set("kafka.instance_id")?,
+            session_timeout: Duration::from_millis(session_ms),
             replication_factor: replication_factor.transpose()?,
             tls,
             ca_file: path("kafka.ca_file")?,

@@ -3,7 +3,7 @@
 use crate::config::{Config, KafkaSettings, SaslMechanism};
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
-use fieldline_log::kafka::{KafkaConfig, KafkaLog, Mechanism, Sasl, Secret, Tls};
+use fieldline_log::kafka::{KafkaConfig, KafkaLog, Mechanism, Sasl, Secret, Timeouts, Tls};
 use fieldline_log::{Log, TopicSpec};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::time::MINUTE_US;
@@ -129,6 +129,7 @@ pub fn connect(kafka: &KafkaSettings) -> Result<Arc<KafkaLog>> {
         tls,
         sasl,
         properties,
+        timeouts: Timeouts { session: kafka.session_timeout, ..Timeouts::default() },
         ..KafkaConfig::default()
     })?)
 }

@@ -40,7 +40,7 @@ fn drain(log: &dyn Log, group: &str) -> fieldline_log::Result<u64> {
         match consumer.poll(Duration::ZERO, 500)? {
             Polled::Assigned(partitions) => partitions.iter().try_for_each(|p| consumer.seek(p, 0))?,
             Polled::Records(batch) => bytes += batch.iter().map(|r| r.key.len() as u64 + u64::from(r.value[0])).sum::<u64>(),
-            Polled::Revoked(_) | Polled::Idle => return Ok(bytes),
+            Polled::Revoked(_) | Polled::Lost(_) | Polled::Idle => return Ok(bytes),
         }
     }
 }

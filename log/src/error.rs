@@ -37,15 +37,15 @@ pub enum Error {
     #[error("group {group} went on without this member: what it held is lost to it, which the next poll tells")]
     OwnershipLost { group: String },
     #[error("appending to {topic} partition {partition} failed for good: {answer}{advice}")]
-    AppendFailed { topic: String, partition: i32, answer: String, advice: &'static str },
+    AppendFailed { topic: String, partition: i32, answer: Box<str>, advice: &'static str },
     #[error("topic {topic} has {setting}={found}, but {wanted} is needed: change it with kafka-configs, or delete the topic if it is new")]
-    TopicSetting { topic: String, setting: &'static str, found: String, wanted: String },
+    TopicSetting { topic: Box<str>, setting: &'static str, found: Box<str>, wanted: Box<str> },
     #[error("Kafka's setting {name}: {reason}")]
     KafkaSetting { name: String, reason: String },
     #[error("{doing}: Kafka answers: {answer}{advice}")]
-    Kafka { doing: String, answer: String, advice: &'static str },
-    #[error("{doing}: {brokers} did not answer within {waited:?}: {reason}")]
-    Unreachable { doing: String, brokers: String, waited: std::time::Duration, reason: String },
+    Kafka { doing: Box<str>, answer: Box<str>, advice: &'static str },
+    #[error("{doing}: no lasting answer within {waited:?} from {reason}")]
+    Unreachable { doing: Box<str>, waited: std::time::Duration, reason: Box<str> },
     #[error("{0}")]
     Other(String),
 }

@@ -74,7 +74,7 @@ impl Cluster {
                 Err(failure) => failure,
             };
             if let Verdict::Final(advice) = verdict(failure.code) {
-                return Err(Error::Kafka { doing: doing(), answer: failure.text, advice });
+                return Err(Error::Kafka { doing: doing().into(), answer: failure.text.into(), advice });
             }
             self.refused("asking Kafka", context)?;
             if self.gives_up() || self.config.timeouts.retry.is_some_and(|retry| asked_at.elapsed() >= retry) {
@@ -108,12 +108,17 @@ impl Cluster {
     pub(super) fn refused(&self, doing: &str, context: &Context) -> Result<()> {
         let Some(answer) = context.refused() else { return Ok(()) };
         let Verdict::Final(advice) = verdict(Code::Authentication) else { return Ok(()) };
-        Err(Error::Kafka { doing: doing.to_owned(), answer, advice })
+        Err(Error::Kafka { doing: doing.into(), answer: answer.into(), advice })
     }
 
     fn unreachable(&self, doing: String, asked_at: Instant, failure: &Failure, context: &Context) -> Error {
         let reason = context.reason().unwrap_or_else(|| failure.text.clone());
-        Error::Unreachable { doing, brokers: self.config.brokers.clone(), waited: asked_at.elapsed(), reason }
+        self.no_answer(doing, asked_at, &reason)
+    }
+
+    pub(super) fn no_answer(&self, doing: String, asked_at: Instant, reason: &str) -> Error {
+        let reason = format!("{}: {reason}", self.config.brokers).into();
+        Error::Unreachable { doing: doing.into(), waited: asked_at.elapsed(), reason }
     }
 
     /// The partition count of a topic, which is looked up once.

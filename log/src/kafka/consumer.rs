@@ -85,7 +85,7 @@ impl KafkaConsumer {
     fn done(&self, doing: &str, answer: std::result::Result<(), Failure>) -> Result<()> {
         answer.map_err(|failure| {
             let advice = if let Verdict::Final(advice) = verdict(failure.code) { advice } else { "" };
-            Error::Kafka { doing: format!("{doing} in group {}", self.group), answer: failure.text, advice }
+            Error::Kafka { doing: format!("{doing} in group {}", self.group).into(), answer: failure.text.into(), advice }
         })
     }
 
@@ -184,7 +184,11 @@ impl KafkaConsumer {
                 if let Some(offset) = position.filter(|offset| !(begin..=end).contains(offset)) {
                     return Err(Error::OffsetOutOfRange { topic: at.topic.clone(), partition: at.partition, offset, begin, end });
                 }
-                Err(Error::Kafka { doing, answer: text, advice: "; records were lost on the brokers, or the topic was made anew" })
+                Err(Error::Kafka {
+                    doing: doing.into(),
+                    answer: text.into(),
+                    advice: "; records were lost on the brokers, or the topic was made anew",
+                })
             }
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition if !at.topic.is_empty() => {
                 if self.cluster.topic_metadata(&at.topic)?.is_none() {
@@ -199,7 +203,7 @@ impl KafkaConsumer {
                     None => (code, text),
                 };
                 match verdict(code) {
-                    Verdict::Final(advice) => Err(Error::Kafka { doing, answer: text, advice }),
+                    Verdict::Final(advice) => Err(Error::Kafka { doing: doing.into(), answer: text.into(), advice }),
                     Verdict::Passing | Verdict::OwnershipLost => {
                         tracing::warn!(answer = text, "{doing}: the client tries again");
                         Ok(())

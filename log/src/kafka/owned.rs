@@ -15,7 +15,7 @@ pub(super) struct Owned {
     /// The next offset to take from the client; `None` until `seek` names a start.
     pub(super) position: Option<i64>,
     pub(super) paused: bool,
-    /// Librdkafka has it in its assignment.
+    /// librdkafka has it in its assignment.
     pub(super) assigned: bool,
     /// As the cluster was last asked.
     pub(super) watermarks: Option<(Watermarks, Instant)>,
@@ -48,8 +48,8 @@ impl Owned {
         let Some(position) = self.position.filter(|position| offset >= *position) else { return Ok(()) };
         let Some(time_ms) = message.time_ms() else {
             let doing = format!("reading {} partition {} offset {offset} (position {position})", self.at.topic, self.at.partition);
-            let answer = "the record has no time".to_owned();
-            return Err(Error::Kafka { doing, answer, advice: "; it was written before Kafka 0.10" });
+            let answer = "the record has no time".into();
+            return Err(Error::Kafka { doing: doing.into(), answer, advice: "; it was written before Kafka 0.10" });
         };
         let building = self.building.get_or_insert_with(|| BatchBuilder::new(self.at.clone()));
         building.push(offset, from_ms(time_ms), message.key(), message.value());

@@ -119,11 +119,11 @@ impl KafkaProducer {
         let failed = lock(&self.producer.context().failed).clone();
         if let Some(Failed { topic, partition, code }) = failed {
             let (answer, advice) = self.explained(code);
-            return Err(Error::AppendFailed { topic, partition, answer, advice });
+            return Err(Error::AppendFailed { topic, partition, answer: answer.into(), advice });
         }
         if let Some((code, text)) = self.producer.client().fatal_error() {
             let Verdict::Final(advice) = verdict(code) else { return Ok(()) };
-            return Err(Error::Kafka { doing: "appending".to_owned(), answer: text, advice });
+            return Err(Error::Kafka { doing: "appending".into(), answer: text.into(), advice });
         }
         self.cluster.refused("appending", &self.producer.context().context)
     }
@@ -206,7 +206,7 @@ impl Producer for KafkaProducer {
                 }
                 Err((error, _)) => {
                     let (answer, advice) = self.explained(error.rdkafka_error_code().unwrap_or(Code::Unknown));
-                    return Err(Error::AppendFailed { topic: topic.to_owned(), partition, answer, advice });
+                    return Err(Error::AppendFailed { topic: topic.to_owned(), partition, answer: answer.into(), advice });
                 }
             }
         }

@@ -48,13 +48,7 @@ impl Cluster {
                 }
             };
             if asked_at.elapsed() >= MADE_WAIT_MAX {
-                let doing = format!("waiting for topic {}", spec.name);
-                return Err(Error::Unreachable {
-                    doing,
-                    brokers: self.config.brokers.clone(),
-                    waited: asked_at.elapsed(),
-                    reason: missing,
-                });
+                return Err(self.no_answer(format!("waiting for topic {}", spec.name), asked_at, &missing));
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -111,7 +105,9 @@ impl Cluster {
     /// The first difference that is refused.
     fn check_settings(&self, spec: &TopicSpec, settings: &BTreeMap<String, String>) -> Result<()> {
         match self.setting_differences(spec, settings).into_iter().find(|difference| difference.is_wrong) {
-            Some(TopicDifference { topic, what, found, wanted, .. }) => Err(Error::TopicSetting { topic, setting: what, found, wanted }),
+            Some(TopicDifference { topic, what, found, wanted, .. }) => {
+                Err(Error::TopicSetting { topic: topic.into(), setting: what, found: found.into(), wanted: wanted.into() })
+            }
             None => Ok(()),
         }
     }

@@ -108,7 +108,7 @@ FROM
         visit_id,
         at_version,
         any(at_published) AS published_at_,
-        argMinIf(r.shift_id, (r.first_in_shift_at, r.first_event_at, r.first_event_id), NOT is_deleted AND r.shift_id IS NOT NULL) AS shift_id_,
+        argMinIf(r.shift_id, (r.first_in_shift_at, r.settles_at, r.first_event_at, r.first_event_id), NOT is_deleted AND r.shift_id IS NOT NULL) AS shift_id_,
         toUInt32(countIf(NOT is_deleted AND has_attendance)) AS attendances_,
         minIf(r.travel_started_at, NOT is_deleted) AS travel_started_at_,
         minIf(r.arrived_at, NOT is_deleted) AS arrived_at_,

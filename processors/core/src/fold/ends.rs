@@ -90,7 +90,7 @@ impl Walk<'_> {
     pub(super) fn end_episode_open(&mut self, index: usize, at: Timestamp, end: End) {
         self.end_visit_travel_open(index, at);
         if let Some(attendance) = self.episodes[index].attendance.take() {
-            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && attendance.on_site.bound.is_none();
+            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && !attendance.left_since;
             let part = attendance.part();
             self.emit_for(index, if suspended { part.observed(Kind::Pause, at) } else { part.open(part_kind(attendance.state), at) });
             self.emit_for(index, attendance.on_site.open(Kind::OnSite, at));

@@ -117,6 +117,7 @@ impl Walk<'_> {
             if attendance.state != SiteState::Work {
                 attendance.state = SiteState::Work;
                 attendance.state_since = at;
+                attendance.left_since = false;
             }
             attendance.on_site.own_event(at);
             attendance.present = true;
@@ -139,7 +140,7 @@ impl Walk<'_> {
     fn begin_attendance(&mut self, index: usize, on_site: Going, state: SiteState, at: Timestamp) {
         let episode = &mut self.episodes[index];
         episode.has_attendance = true;
-        episode.attendance = Some(Attendance { state, present: true, on_site, state_since: at });
+        episode.attendance = Some(Attendance { state, present: true, on_site, state_since: at, left_since: false });
     }
 
     pub(super) fn work_paused(&mut self, e: &ActivityFact) -> Anomalies {
@@ -171,6 +172,7 @@ impl Walk<'_> {
             if attendance.state == SiteState::Work {
                 attendance.state = SiteState::Pause;
                 attendance.state_since = at;
+                attendance.left_since = false;
             }
             attendance.on_site.own_event(at);
         }
@@ -211,6 +213,7 @@ impl Walk<'_> {
             if attendance.state != SiteState::Done {
                 attendance.state = SiteState::Done;
                 attendance.state_since = at;
+                attendance.left_since = false;
             }
             attendance.on_site.own_event(at);
         }

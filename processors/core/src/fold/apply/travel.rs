@@ -100,6 +100,7 @@ impl Walk<'_> {
             }
             if let Some(attendance) = &mut episode.attendance {
                 attendance.on_site.bound_by(at);
+                attendance.left_since = true;
             }
         }
     }
