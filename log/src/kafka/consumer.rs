@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// Records taken from the client at once; of the largest ones a batch then stays below 4 GiB, as its positions must.
 const PULL_RECORDS_MAX: usize = 2000;
 /// How long a start that the client does not take yet is offered again.
-const SEEK_WAIT_MAX: Duration = Duration::from_secs(10);
+const SEEK_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long a commit waits for the group to settle.
 const SETTLE_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -213,17 +213,23 @@ impl KafkaConsumer {
         }
     }
 
-    /// Offers a start to the client until it takes it: right after an assignment it is still at work on that.
+    /// Offers a start to the client until it takes it: right after an assignment it is still at work on that. A partition
+    /// whose reading ended with an error takes none any more, and is given up and taken over again, which only this
+    /// client sees.
     fn seek_assigned(&self, at: &TopicPartition, offset: i64) -> Result<()> {
         let mut list = TopicPartitionList::with_capacity(1);
         add(&mut list, at, Offset::Offset(offset))?;
+        let doing = format!("seeking offset {offset} of {} partition {}", at.topic, at.partition);
         let deadline = Instant::now() + SEEK_WAIT_MAX;
         loop {
             match self.member.seek(&list, SEEK_WAIT_MAX) {
-                Err(Failure { code: Code::State | Code::PreviousInProgress | Code::UnknownPartition, .. }) if Instant::now() < deadline => {
+                Err(Failure { code: Code::State | Code::PreviousInProgress | Code::UnknownPartition, .. }) => {
+                    if Instant::now() >= deadline {
+                        return self.done(&doing, self.member.unassign(&list).and_then(|()| self.member.assign(&list)));
+                    }
                     std::thread::sleep(LOOK_EVERY);
                 }
-                answer => return self.done(&format!("seeking offset {offset} of {} partition {}", at.topic, at.partition), answer),
+                answer => return self.done(&doing, answer),
             }
         }
     }

@@ -96,7 +96,9 @@ fn common(config: &KafkaConfig) -> ClientConfig {
 
 /// Topics, foreign groups' offsets, watermarks.
 pub(super) fn admin(config: &KafkaConfig) -> ClientConfig {
-    common(config)
+    let mut client = common(config);
+    client.set("allow.auto.create.topics", "false");
+    client
 }
 
 /// Of a client that asks what a group has committed and never joins it.

@@ -35,9 +35,9 @@ impl Cluster {
                     return Err(Error::PartitionCount { topic, found, wanted });
                 }
                 Some(metadata) if metadata.leaderless == 0 => {
-                    if let Some(settings) = self.topic_settings(&spec.name)? {
+                    if let Some((topic_id, settings)) = self.topic_details(&spec.name)? {
                         self.check_settings(spec, &settings)?;
-                        return Ok(describe(&spec.name, &metadata, &settings));
+                        return Ok(describe(&spec.name, topic_id, metadata, &settings));
                     }
                     "it was deleted again".to_owned()
                 }
@@ -79,7 +79,7 @@ impl Cluster {
 
     pub(super) fn describe_topic(&self, topic: &str) -> Result<Option<TopicDescription>> {
         let Some(metadata) = self.topic_metadata(topic)? else { return Ok(None) };
-        Ok(self.topic_settings(topic)?.map(|settings| describe(topic, &metadata, &settings)))
+        Ok(self.topic_details(topic)?.map(|(topic_id, settings)| describe(topic, topic_id, metadata, &settings)))
     }
 
     /// Asks the cluster; what is remembered of the topic follows.
@@ -89,7 +89,7 @@ impl Cluster {
             return Ok(None);
         }
         let doing = || format!("describing topic {topic}");
-        let found = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.describe_topic(topic, wait)))?;
+        let found = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_metadata(topic, wait)))?;
         match &found {
             Some(metadata) => self.remember(topic, metadata.partitions),
             None => self.forget(topic),
@@ -97,9 +97,13 @@ impl Cluster {
         Ok(found)
     }
 
-    fn topic_settings(&self, topic: &str) -> Result<Option<BTreeMap<String, String>>> {
+    /// The topic's id and its settings.
+    fn topic_details(&self, topic: &str) -> Result<Option<([u8; 16], BTreeMap<String, String>)>> {
+        let doing = || format!("asking for the id of topic {topic}");
+        let topic_id = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_id(topic, wait)))?;
         let doing = || format!("asking for the settings of topic {topic}");
-        self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_settings(topic, wait)))
+        let settings = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_settings(topic, wait)))?;
+        Ok(topic_id.zip(settings))
     }
 
     /// The first difference that is refused.
@@ -156,7 +160,7 @@ impl Cluster {
                 "nothing can be appended; `fieldline topics create` makes it",
             ));
         };
-        let Some(settings) = self.topic_settings(&spec.name)? else { return self.topic_differences(spec) };
+        let Some((_, settings)) = self.topic_details(&spec.name)? else { return self.topic_differences(spec) };
         let mut differences = self.setting_differences(spec, &settings);
         if metadata.partitions != spec.partitions {
             let means = "keys would hash to other partitions, and a technician's records lie in two; set topics.partitions to what is there, \
@@ -208,12 +212,12 @@ fn absent_is_none<T>(answer: std::result::Result<T, Failure>) -> std::result::Re
     }
 }
 
-fn describe(topic: &str, metadata: &TopicMetadata, settings: &BTreeMap<String, String>) -> TopicDescription {
+fn describe(topic: &str, topic_id: [u8; 16], metadata: TopicMetadata, settings: &BTreeMap<String, String>) -> TopicDescription {
     // Below zero: for ever.
     let retention_ms = settings.get(RETENTION).and_then(|ms| ms.parse().ok());
     TopicDescription {
         name: topic.to_owned(),
-        topic_id: metadata.topic_id,
+        topic_id,
         partitions: metadata.partitions,
         retention: retention_ms.map(Duration::from_millis),
     }

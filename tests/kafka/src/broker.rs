@@ -34,16 +34,18 @@ impl Broker {
         fs::write(&settings, plan.server_properties(number, &data)).expect("writing a broker's settings");
         let log = folder.join(format!("broker-{}.log", number + 1));
         let broker = Self { number, ports: plan.ports[number], jars: jars.to_owned(), settings, log, process: None };
-        let formatted = broker.java("kafka.tools.StorageTool").args(["format", "-t", CLUSTER_ID, "-c"]).arg(&broker.settings).output();
+        let mut command = broker.java(&["-Dorg.slf4j.simpleLogger.defaultLogLevel=error"], "kafka.tools.StorageTool");
+        let formatted = command.args(["format", "-t", CLUSTER_ID, "-c"]).arg(&broker.settings).output();
         let formatted = formatted.expect("running java");
         assert!(formatted.status.success(), "formatting a broker's folder: {}", String::from_utf8_lossy(&formatted.stderr));
         broker
     }
 
-    fn java(&self, class: &str) -> Command {
+    fn java(&self, options: &[&str], class: &str) -> Command {
         let mut command = Command::new("java");
         // Quick to start and small rather than fast.
-        command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]).arg(self.jars.join("*")).arg(class);
+        command.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).args(options);
+        command.arg("-cp").arg(self.jars.join("*")).arg(class);
         command
     }
 
@@ -58,7 +60,7 @@ impl Broker {
     pub(crate) fn run(&mut self) {
         assert!(self.process.is_none(), "broker {} runs already", self.id());
         let log = || OpenOptions::new().create(true).append(true).open(&self.log).expect("opening a broker's log");
-        let mut command = self.java("kafka.Kafka");
+        let mut command = self.java(&[], "kafka.Kafka");
         command.arg(&self.settings).stdin(Stdio::null()).stdout(log()).stderr(log());
         self.process = Some(Process::start(command).expect("starting a broker"));
     }

@@ -9,6 +9,7 @@ mod settings;
 use broker::Broker;
 use std::io::Write as _;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -43,6 +44,18 @@ impl Kafka {
     /// Whether Kafka can be started here, else what is missing. Fetches the jars where they are not there yet.
     pub fn available() -> Result<(), String> {
         jars::folder().map(|_| ())
+    }
+
+    /// One broker for all tests that need nothing of their own; it goes with the last of them.
+    pub fn shared_or_leave_out() -> Option<Arc<Self>> {
+        static SHARED: Mutex<Weak<Kafka>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = shared.upgrade() {
+            return Some(running);
+        }
+        let started = Arc::new(Self::start_or_leave_out(KafkaOptions::default())?);
+        *shared = Arc::downgrade(&started);
+        Some(started)
     }
 
     /// Starts a cluster, or says that the test is left out, once, and why. Where Kafka is demanded its absence is a panic.

@@ -62,6 +62,10 @@ impl Plan {
             let passwords = self.users.iter().map(|(user, password)| format!(" user_{user}=\"{password}\"")).collect::<String>();
             let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
             lines.extend([
+                (
+                    "listener.security.protocol.map".to_owned(),
+                    "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+                ),
                 ("sasl.enabled.mechanisms".to_owned(), "PLAIN".to_owned()),
                 ("listener.name.sasl_plaintext.plain.sasl.jaas.config".to_owned(), format!("{module} required{passwords};")),
                 ("authorizer.class.name".to_owned(), "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),

@@ -15,9 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What the metadata say of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct TopicMetadata {
-    pub(in crate::kafka) topic_id: [u8; 16],
     pub(in crate::kafka) partitions: i32,
     /// Partitions that nobody leads just now.
     pub(in crate::kafka) leaderless: usize,
@@ -40,7 +39,8 @@ pub(in crate::kafka) struct Admin {
 
 impl Admin {
     pub(in crate::kafka) fn open(config: &ClientConfig) -> Result<Self> {
-        Ok(Self { client: open(config, RDKafkaType::RD_KAFKA_PRODUCER, false)? })
+        // As a consumer without a group: the metadata requests of a producer make topics.
+        Ok(Self { client: open(config, RDKafkaType::RD_KAFKA_CONSUMER, false)? })
     }
 
     pub(in crate::kafka) fn context(&self) -> &Arc<Context> {
@@ -114,7 +114,19 @@ impl Admin {
         made
     }
 
-    pub(in crate::kafka) fn describe_topic(&self, topic: &str, wait: Duration) -> Answer<TopicMetadata> {
+    /// Any broker knows this, and none makes the topic because of the question.
+    pub(in crate::kafka) fn topic_metadata(&self, topic: &str, wait: Duration) -> Answer<TopicMetadata> {
+        let metadata = self.client.fetch_metadata(Some(topic), wait)?;
+        let found = metadata.topics().first().ok_or_else(|| Failure::new(Code::UnknownTopicOrPartition))?;
+        if let Some(code) = found.error() {
+            return Err(Failure::new(code.into()));
+        }
+        let partitions = found.partitions();
+        let leaderless = partitions.iter().filter(|partition| partition.leader() < 0).count();
+        Ok(TopicMetadata { partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX), leaderless })
+    }
+
+    pub(in crate::kafka) fn topic_id(&self, topic: &str, wait: Duration) -> Answer<[u8; 16]> {
         let name = c(topic)?;
         let mut names = [name.as_ptr()];
         // Safety: copies the name; destroyed below.
@@ -132,18 +144,7 @@ impl Admin {
                 check_error(sys::rd_kafka_TopicDescription_error(description))?;
                 let id = sys::rd_kafka_TopicDescription_topic_id(description);
                 let (high, low) = (sys::rd_kafka_Uuid_most_significant_bits(id), sys::rd_kafka_Uuid_least_significant_bits(id));
-                let mut count = 0;
-                let partitions = sys::rd_kafka_TopicDescription_partitions(description, &raw mut count);
-                let partitions = if count == 0 { &[] } else { std::slice::from_raw_parts(partitions, count) };
-                let has_leader = |partition: &*const sys::rd_kafka_TopicPartitionInfo_t| {
-                    let leader = sys::rd_kafka_TopicPartitionInfo_leader(*partition);
-                    !leader.is_null() && sys::rd_kafka_Node_id(leader) >= 0
-                };
-                Ok(TopicMetadata {
-                    topic_id: (u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned())).to_be_bytes(),
-                    partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
-                    leaderless: partitions.iter().filter(|partition| !has_leader(partition)).count(),
-                })
+                Ok((u128::from(high.cast_unsigned()) << 64 | u128::from(low.cast_unsigned())).to_be_bytes())
             },
         );
         // Safety: made above, and used no more.

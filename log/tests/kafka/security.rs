@@ -1,0 +1,66 @@
+//! Brokers that ask who it is, and do not let everybody do everything.
+
+use crate::{DEADLINE, Member, append, at, config, make_topic, name, open, record, until};
+use fieldline_log::kafka::{KafkaConfig, KafkaLog, Mechanism, Sasl, Secret};
+use fieldline_log::{Error, Log, TopicSpec};
+use fieldline_test_kafka::{Kafka, KafkaOptions};
+use std::time::{Duration, Instant};
+
+fn user(kafka: &Kafka, username: &str, password: &str) -> KafkaConfig {
+    let sasl = Sasl { mechanism: Mechanism::Plain, username: username.to_owned(), password: Secret::new(password) };
+    KafkaConfig { sasl: Some(sasl), ..config(kafka.sasl_bootstrap()) }
+}
+
+#[test]
+fn names_passwords_and_rights() {
+    let users = [("admin", "admin-pw"), ("guest", "guest-pw")].map(|(user, password)| (user.to_owned(), password.to_owned()));
+    let Some(kafka) = Kafka::start_or_leave_out(KafkaOptions { users: users.to_vec(), ..KafkaOptions::default() }) else { return };
+
+    let admin = open(user(&kafka, "admin", "admin-pw"));
+    let topic = make_topic(&*admin, 1);
+    append(&*admin, &at(&topic, 0), 0..5);
+    let mut member = Member::join(&*admin, &name("group"), &topic);
+    member.until_seen(&at(&topic, 0), 5);
+    member.commit_at(&at(&topic, 0)).unwrap();
+
+    // A wrong password is told at once, and not shown.
+    let asked_at = Instant::now();
+    let refused = KafkaLog::open(user(&kafka, "admin", "hunter2")).map(|_| ()).unwrap_err();
+    let text = refused.to_string();
+    assert!(matches!(refused, Error::Kafka { .. }) && text.contains("check user, password"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(asked_at.elapsed() < Duration::from_secs(15), "{:?}", asked_at.elapsed());
+
+    // Whoever may nothing is told what to grant, and nothing is tried for ever.
+    let guest = open(user(&kafka, "guest", "guest-pw"));
+    let refusals = [
+        guest.watermarks(&at(&topic, 0)).map(|_| ()),
+        guest.describe_topic(&topic).map(|_| ()),
+        guest.committed("fieldline", &at(&topic, 0)).map(|_| ()),
+        guest.ensure_topic(&TopicSpec { name: name("topic"), partitions: 1, retention: None, compacted: false }).map(|_| ()),
+        guest.producer().unwrap().append(&topic, record(0, b"")).map(|_| ()),
+    ];
+    for refused in refusals {
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("grant this user"), "{text}");
+    }
+
+    // Rights on the topic, and not on the group.
+    let acls = ["--add", "--allow-principal", "User:guest", "--operation", "All", "--topic", &topic, "--force"];
+    kafka.tool("org.apache.kafka.tools.AclCommand", &acls);
+    let group = name("group");
+    let mut error = None;
+    let mut consumer = None;
+    until("the right arrives, and the group's absence is told", || {
+        if consumer.is_none() {
+            consumer = guest.consumer(&group, &[&topic]).ok();
+        }
+        error = consumer.as_mut().and_then(|consumer| consumer.poll(Duration::from_millis(20), 1).err());
+        error.is_some()
+    });
+    let text = error.unwrap().to_string();
+    assert!(text.contains("on the group") && text.contains(&group), "{text}");
+    let mut producer = guest.producer().unwrap();
+    producer.append(&topic, record(0, &7u32.to_be_bytes())).unwrap();
+    producer.flush(DEADLINE).unwrap();
+}
