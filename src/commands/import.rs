@@ -25,6 +25,8 @@ const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
     let until = arguments.until.as_deref().map(instant).transpose()?;
+    // A name that is mistyped is told before anything is made or imported.
+    sources.iter().try_for_each(Source::check)?;
     let time = if arguments.as_live { Time::Events } else { Time::Clock };
     let started = Instant::now();
     let mut pipeline = Pipeline::start(config, time)?;
