@@ -3,6 +3,8 @@
 //! The sample file, `--help` and the README come from [`KEYS`], so they can not disagree with what is read.
 
 use anyhow::{Context, Result, bail, ensure};
+use fieldline_processors_core::definition::DEFINITION;
+use fieldline_schemas::Version;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -76,6 +78,11 @@ pub const KEYS: &[Key] = &[
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
+    key(
+        "definition.number",
+        "",
+        "To be raised with every change of definition.* on existing data; up to 4095. Not set: the formulas' own.",
+    ),
     key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
 ];
 
@@ -95,6 +102,7 @@ pub struct Config {
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
     pub observe_listen: Option<std::net::SocketAddr>,
+    pub definition_number: u16,
     pub definition_finality_hours: i64,
 }
 
@@ -195,6 +203,8 @@ impl Config {
             text.parse().ok().with_context(|| format!("observe.listen = {text:?}: an address and a port are wanted, as 127.0.0.1:9464"))
         });
         let observe_listen = observe_listen.transpose()?;
+        let numbered = set("definition.number")?.map(|_| number("definition.number", DEFINITION.into(), Version::DEFINITION_MAX.into()));
+        let numbered = numbered.transpose()?;
         let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
         Ok(Self {
             // The engine takes a relative path twice over.
@@ -215,6 +225,7 @@ impl Config {
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
             observe_listen,
+            definition_number: numbered.map_or(DEFINITION, |number| number as u16),
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
         })
     }

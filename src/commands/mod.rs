@@ -14,6 +14,38 @@ use crate::engine::Database;
 use anyhow::Result;
 use fieldline_sinks::clickhouse::ClickHouseTarget;
 use fieldline_sinks::migrate::{Engines, migrate as apply};
+use std::path::PathBuf;
+
+/// What was asked about is not there: exit code 2.
+#[derive(Debug)]
+pub struct NoData(PathBuf);
+
+impl std::error::Error for NoData {}
+
+impl std::fmt::Display for NoData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let folder = self.0.display();
+        write!(f, "there is no data in {folder}: name another folder with --data-dir, or make this one with `fieldline import` or `run`")
+    }
+}
+
+/// Whoever only looks makes no folder, so that a mistyped one does not pass for an empty one. Data in Kafka or in a
+/// ClickHouse of somebody's own are looked for there.
+pub fn ensure_data(config: &Config, place: Place) -> Result<()> {
+    let has = |name: &str| config.data_dir.join(name).exists();
+    let is_there = match place {
+        Place::Log => config.kafka.is_some() || has("log"),
+        Place::Tables => config.clickhouse.is_some() || has("log") || has("clickhouse"),
+    };
+    if is_there { Ok(()) } else { Err(NoData(config.data_dir.clone()).into()) }
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Log,
+    Tables,
+}
 
 /// `fieldline migrate`: for whoever starts sinks only when the tables are there.
 pub fn migrate_only(config: &Config) -> Result<()> {

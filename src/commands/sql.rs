@@ -1,5 +1,6 @@
 //! `fieldline sql`: a query and its result, nothing else on standard output.
 
+use super::Place;
 use crate::cli::Sql;
 use crate::config::Config;
 use crate::engine::Database;
@@ -18,6 +19,7 @@ pub fn run(config: &Config, arguments: &Sql) -> Result<()> {
     }
     let is_plain = !arguments.format.is_empty() && arguments.format.chars().all(|c| c.is_ascii_alphanumeric());
     ensure!(is_plain, "--format {:?}: a ClickHouse format such as CSVWithNames or JSONEachRow is wanted", arguments.format);
+    super::ensure_data(config, Place::Tables)?;
     let database = Database::reach(config)?;
     super::migrate(&database.target)?;
     // A retried insert may stand twice in a table until ClickHouse merges it; FINAL makes tables as exact as the views.
