@@ -69,7 +69,7 @@ fn done(outcome: Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("fieldline: {error:#}");
-    if error.is::<commands::NoData>() {
+    if error.is::<commands::WrongCommand>() {
         return ExitCode::from(WRONG_COMMAND);
     }
     let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));

@@ -14,18 +14,16 @@ use crate::engine::Database;
 use anyhow::Result;
 use fieldline_sinks::clickhouse::ClickHouseTarget;
 use fieldline_sinks::migrate::{Engines, migrate as apply};
-use std::path::PathBuf;
 
-/// What was asked about is not there: exit code 2.
+/// What was typed can not be meant: exit code 2.
 #[derive(Debug)]
-pub struct NoData(PathBuf);
+pub struct WrongCommand(pub String);
 
-impl std::error::Error for NoData {}
+impl std::error::Error for WrongCommand {}
 
-impl std::fmt::Display for NoData {
+impl std::fmt::Display for WrongCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let folder = self.0.display();
-        write!(f, "there is no data in {folder}: name another folder with --data-dir, or make this one with `fieldline import` or `run`")
+        f.write_str(&self.0)
     }
 }
 
@@ -37,7 +35,9 @@ pub fn ensure_data(config: &Config, place: Place) -> Result<()> {
         Place::Log => config.kafka.is_some() || has("log"),
         Place::Tables => config.clickhouse.is_some() || has("log") || has("clickhouse"),
     };
-    if is_there { Ok(()) } else { Err(NoData(config.data_dir.clone()).into()) }
+    let folder = config.data_dir.display();
+    let hint = "name another folder with --data-dir, or make this one with `fieldline import` or `run`";
+    if is_there { Ok(()) } else { Err(WrongCommand(format!("there is no data in {folder}: {hint}")).into()) }
 }
 
 /// What is looked at.
