@@ -7,6 +7,7 @@ mod engine;
 mod log;
 mod observe;
 mod pipeline;
+mod stderr;
 
 use anyhow::Result;
 use clap::Parser;
@@ -24,14 +25,13 @@ fn main() -> ExitCode {
     if let Command::EngineServe = cli.command {
         return done(fieldline_sinks::engine::serve().map_err(Into::into));
     }
-    let config = match configuration(&cli.common) {
+    let config = match configuration(&cli.common).and_then(|config| stderr::log(&config.log).map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("fieldline: {error:#}");
             return ExitCode::from(WRONG_COMMAND);
         }
     };
-    log_to_stderr(&config.log);
     match cli.command {
         Command::Demo(arguments) => done(commands::demo::run(&config, &arguments)),
         Command::Import(arguments) => commands::import::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
@@ -57,14 +57,6 @@ fn configuration(common: &cli::Common) -> Result<Config> {
     Config::load(common.config.as_deref(), &flags)
 }
 
-fn log_to_stderr(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        eprintln!("fieldline: log = {filter:?} is no log filter ({error}); using warn");
-        tracing_subscriber::EnvFilter::new("warn")
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
-}
-
 /// The exit code of an outcome, with its reason on standard error.
 fn done(outcome: Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
@@ -77,6 +69,9 @@ fn done(outcome: Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("fieldline: {error:#}");
+    if error.is::<commands::WrongCommand>() {
+        return ExitCode::from(WRONG_COMMAND);
+    }
     let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));
     ExitCode::from(if in_use { FOLDER_IN_USE } else { FAILED })
 }

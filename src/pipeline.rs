@@ -312,5 +312,5 @@ impl Pipeline {
 
 /// The formulas with the configured settings.
 pub fn definition(config: &Config) -> Definition {
-    Definition { finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
+    Definition { number: config.definition_number, finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
 }

@@ -1,10 +1,11 @@
 //! `fieldline import`: files in, and back when every row that follows from them can be queried.
 
+use super::WrongCommand;
 use crate::cli::Import;
 use crate::config::Config;
 use crate::log::Time;
 use crate::pipeline::{Ends, Pipeline};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use fieldline_log::{Append, Destination};
 use fieldline_producers::import::{ImportOptions, ImportSummary, LivePlan, Progress, Source, import, plan_as_live};
 use fieldline_producers::{Publisher, PublisherConfig};
@@ -25,6 +26,8 @@ const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
     let until = arguments.until.as_deref().map(instant).transpose()?;
+    // A name that is mistyped is told before anything is made or imported.
+    sources.iter().try_for_each(Source::check)?;
     let time = if arguments.as_live { Time::Events } else { Time::Clock };
     let started = Instant::now();
     let mut pipeline = Pipeline::start(config, time)?;
@@ -104,7 +107,7 @@ fn replay(pipeline: &mut Pipeline, config: &Config, plan: &LivePlan) -> Result<(
 
 fn instant(text: &str) -> Result<Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text)
-        .with_context(|| format!("--until {text:?}: RFC 3339 is wanted, as 2026-03-29T06:00:00Z"))?;
+        .map_err(|_| WrongCommand(format!("--until {text:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z")))?;
     Ok(Timestamp(time.timestamp_micros()))
 }
 

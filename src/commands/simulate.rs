@@ -1,5 +1,6 @@
 //! `fieldline simulate`: events from a seed, as NDJSON or into the pipeline.
 
+use super::WrongCommand;
 use crate::cli::{FaultLevel, Simulate};
 use crate::config::Config;
 use crate::log::Time;
@@ -31,7 +32,7 @@ pub fn run(config: &Config, arguments: &Simulate) -> Result<()> {
 
 fn simulation(arguments: &Simulate) -> Result<SimulatorConfig> {
     let first_day = match &arguments.start {
-        Some(text) => text.parse().with_context(|| format!("--start {text:?}: a date is wanted, as 2026-03-29"))?,
+        Some(text) => text.parse().map_err(|_| WrongCommand(format!("--start {text:?}: a date is wanted, as 2026-03-29")))?,
         None => today() - chrono::Days::new(u64::from(arguments.days)),
     };
     let faults = match arguments.faults {

@@ -1,5 +1,6 @@
 //! `fieldline verify`: every stored result computed again, and every record of the log found in the tables.
 
+use super::Place;
 use crate::cli::Json;
 use crate::config::Config;
 use crate::engine::Database;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 const DIFFERENT: u8 = 1;
 
 pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
+    super::ensure_data(config, Place::Log)?;
     let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?.log;
     let database = Database::serve(config)?;
     super::migrate(&database.target)?;
@@ -58,7 +60,9 @@ fn tell(report: &Report, kept: &Conservation) {
     });
     list("missing: computed, not stored", &report.missing, ToString::to_string);
     list("extra: stored, but nothing in the log gives it", &report.extra, ToString::to_string);
-    list("apart: differences that the definitions allow (A29, positions)", &report.apart, |a| a.row.to_string());
+    list("apart: differences that the definitions allow (A29, positions, finality of another definition)", &report.apart, |a| {
+        a.row.to_string()
+    });
     println!("{:>10}  records and {} ticks in the log", kept.records, kept.ticks);
     list("lost: in the log, but in no table", &kept.missing, |p| format!("{} partition {} offset {}", p.topic, p.partition, p.offset));
 }

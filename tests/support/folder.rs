@@ -35,6 +35,12 @@ impl Folder {
         self.dir.path().join("data")
     }
 
+    /// As if something had been imported here: `sql` makes no folder by itself.
+    pub fn with_log(self) -> Self {
+        std::fs::create_dir_all(self.path().join("log")).unwrap();
+        self
+    }
+
     /// A file beside the data.
     pub fn write(&self, name: &str, lines: &[String]) -> String {
         let path = self.dir.path().join(name);

@@ -8,6 +8,7 @@ pub const DEFINITION: u16 = 1;
 /// Settings of the fold, in microseconds unless the name says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Definition {
+    /// At least that of the formulas; higher where settings were changed on existing data. At most 4095, as versions pack it.
     pub number: u16,
     /// A result is final this long after its close.
     pub finality_us: i64,

@@ -5,10 +5,11 @@
 //!                                                                     └─► refused lines ─► dead_letters
 //! ```
 //!
-//! Only bad lines are refused, and none is lost: a refused line becomes a dead letter of the source `file:<name>`, with
-//! its line number as the offset.
+//! Only bad lines are refused, and none is lost: a refused line becomes a dead letter of the source `file:<path as given>`,
+//! with its line number as the offset.
 
 mod error;
+mod gunzip;
 mod live;
 mod options;
 mod parse;

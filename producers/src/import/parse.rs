@@ -2,6 +2,7 @@
 
 use super::options::LINE_BYTES_MAX;
 use super::reader::RawChunk;
+use super::source::Source;
 use super::summary::{Refusal, RefusedLine};
 use crate::publisher::checked;
 use crate::route::{PLAN_RELEASED_BEFORE_US, lane_of, plan_start, topic_of};
@@ -61,6 +62,8 @@ pub(super) struct Parser {
     codec: Codec,
     plan: ParsePlan,
     file: String,
+    /// What its dead letters have for a topic.
+    topic: String,
     /// Now, for dead letters and for the plan's release where there is no other time.
     now: Timestamp,
     /// As-live time of the line before, under which a refused line is filed.
@@ -68,8 +71,8 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    pub fn new(file: String, plan: ParsePlan, now: Timestamp) -> Self {
-        Self { codec: Codec::new(), plan, file, now, last_at: Timestamp::MIN }
+    pub fn new(source: &Source, plan: ParsePlan, now: Timestamp) -> Self {
+        Self { codec: Codec::new(), plan, file: source.name(), topic: source.topic(), now, last_at: Timestamp::MIN }
     }
 
     pub fn parse(&mut self, raw: &RawChunk) -> ParsedChunk {
@@ -142,13 +145,13 @@ impl Parser {
         Ok(())
     }
 
-    /// A bad line is reported and kept as a dead letter. Its source position is the file's name, a fingerprint of the line
-    /// in the partition's place, and the line's number: the same line of the same file is one dead letter however often
-    /// it is imported, and tomorrow's file of the same name takes nothing from it.
+    /// A bad line is reported and kept as a dead letter. Its source position is the path as it was given, a fingerprint
+    /// of the line in the partition's place, and the line's number: the same line of the same file is one dead letter
+    /// however often it is imported, and tomorrow's file of the same path takes nothing from it.
     fn refuse(&self, chunk: &mut ParsedChunk, number: u64, line: &[u8], rejection: Rejection) {
         let kept = &line[..line.len().min(LINE_BYTES_MAX)];
         let letter = AnyRecord::DeadLetter(DeadLetter {
-            topic: Cow::Owned(format!("file:{}", self.file)),
+            topic: Cow::Borrowed(&self.topic),
             partition: (xxh3_64(line) & 0x7fff_ffff) as i32,
             offset: i64::try_from(number).unwrap_or(i64::MAX),
             received_at: if self.last_at == Timestamp::MIN { self.now } else { self.last_at },

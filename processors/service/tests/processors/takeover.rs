@@ -106,8 +106,8 @@ fn start_after(change: impl Fn(&mut Note, &mut i64), config: impl Fn(ProcessorCo
 fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
     type Change = fn(&mut Note, &mut i64);
     let cases: [(Change, &str); 6] = [
-        (|note, _| note.definition += 1, "start the newer one"),
-        (|note, _| note.definition_hash = "0".into(), "need a higher number"),
+        (|note, _| note.definition += 1, "set definition.number to 3 or higher"),
+        (|note, _| note.definition_hash = "0".into(), "Set definition.number to 2 or higher"),
         (|note, _| note.topic_id = "0".into(), "was made again"),
         (|note, _| note.partitions = 5, "restore the count"),
         (|_, offset| *offset = 1_000, "no longer holds the committed offset 1000"),
