@@ -7,6 +7,7 @@ mod engine;
 mod log;
 mod observe;
 mod pipeline;
+mod registry;
 
 use anyhow::Result;
 use clap::Parser;
