@@ -17,6 +17,7 @@ use crate::rejection::{Fault, Rejection, Trouble};
 use crate::results::{EpisodeResult, Kpi, KpiRecord, ShiftResult, Stamp};
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -32,6 +33,15 @@ pub enum SchemaId {
     Fingerprint(u64),
     /// The id that a schema registry gave it, in a Confluent frame.
     Registry(u32),
+}
+
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fingerprint(fingerprint) => write!(f, "with fingerprint {fingerprint:016x}"),
+            Self::Registry(id) => write!(f, "with registry id {id}"),
+        }
+    }
 }
 
 /// Knows the schemas of the log.
@@ -84,13 +94,7 @@ impl Codec {
             Some(Route::Fast(kind)) => decode_fast(kind, datum),
             Some(Route::Resolve(kind, writer)) => decode_resolving(kind, &writer, datum),
             Some(Route::Refuse(error)) => Err(Rejection::new(DeadLetterReason::UnknownSchema, error.to_string())),
-            None => Err(Rejection::new(
-                DeadLetterReason::UnknownSchema,
-                match id {
-                    SchemaId::Fingerprint(fingerprint) => format!("no schema with fingerprint {fingerprint:016x} is known"),
-                    SchemaId::Registry(id) => format!("no schema with registry id {id} is known"),
-                },
-            )),
+            None => Err(Rejection::new(DeadLetterReason::UnknownSchema, format!("no schema {id} is known"))),
         }
     }
 

@@ -14,13 +14,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    #[error("cannot parse the schema of {id:?}")]
+    #[error("cannot parse the schema {id}")]
     Parse { id: SchemaId, source: Arc<apache_avro::Error> },
-    #[error("schema {id:?} is of a record named {name:?}, which is none of ours")]
+    #[error("the schema {id} is of a record named {name:?}, which is none of ours")]
     UnknownName { id: SchemaId, name: String },
-    #[error("records of schema {id:?} cannot be read as {kind}: {reason}")]
+    #[error("records of the schema {id} cannot be read as {kind}: {reason}")]
     Incompatible { id: SchemaId, kind: &'static str, reason: String },
-    #[error("schema {id:?} is not the schema that {kind} is written with")]
+    #[error("the schema {id} is not the one that {kind} is written with")]
     NotOurs { id: SchemaId, kind: &'static str },
 }
 

@@ -191,5 +191,5 @@ fn an_id_that_means_something_else_is_not_written() {
     assert_eq!(own, [(Kind::Tick, 1)]);
     assert!(ids.knows(SchemaId::Registry(4)), "it is known, as one that is not read: nobody needs to ask again");
     let rejection = Codec::with_ids(Arc::new(ids)).decode(&confluent(4, b"x")).unwrap_err();
-    assert_eq!((rejection.reason.symbol(), rejection.detail.as_str()), ("unknown_schema", "cannot parse the schema of Registry(4)"));
+    assert_eq!((rejection.reason.symbol(), rejection.detail.as_str()), ("unknown_schema", "cannot parse the schema with registry id 4"));
 }
