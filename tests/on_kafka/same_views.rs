@@ -35,7 +35,8 @@ fn simulated_days_give_the_same_views_in_five_processes_as_in_one() {
 fn assert_same_checksums(this: &Folder, that: &Folder) {
     for view in ALL {
         let has = this.rows(&format!("SELECT name FROM system.columns WHERE table = '{}' AND database = 'fieldline'", view.name));
-        let left_out: Vec<&str> = has.iter().map(|row| row[0].as_str()).filter(|n| ABOUT_ARRIVAL.contains(n) || ROUNDED.contains(n)).collect();
+        let left_out: Vec<&str> =
+            has.iter().map(|row| row[0].as_str()).filter(|n| ABOUT_ARRIVAL.contains(n) || ROUNDED.contains(n)).collect();
         let query = format!("SELECT count(), sum(cityHash64(toString(tuple(* EXCEPT ({}))))) FROM {}", left_out.join(", "), view.name);
         assert_eq!(this.rows(&query), that.rows(&query), "{}", view.name);
     }

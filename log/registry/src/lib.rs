@@ -108,9 +108,10 @@ impl Registry {
         self.remote.as_ref().is_none_or(|remote| remote.learn(payloads))
     }
 
-    /// The same until everything is answered, loudly: for commands, which a person can stop.
-    pub fn learn_patiently<'a>(&self, payloads: impl Iterator<Item = &'a [u8]> + Clone) {
-        while !self.learn(payloads.clone()) {}
+    /// Returns when every schema that the batch names is known, or known not to exist, and is loud until then: for commands,
+    /// which a person can stop.
+    pub fn learn_patiently(&self, batch: &Batch) {
+        while !self.learn(batch.iter().map(|record| record.value)) {}
     }
 
     /// What keeps a partition standing still at present.

@@ -44,6 +44,10 @@ fn learn(registry: &Registry, id: u32) -> bool {
     registry.learn([frame(id).as_slice()].into_iter())
 }
 
+fn learn_patiently(registry: &Registry, frames: &[Vec<u8>]) {
+    while !registry.learn(frames.iter().map(Vec::as_slice)) {}
+}
+
 fn reason(registry: &Registry, id: u32) -> &'static str {
     registry.codec().decode(&frame(id)).map_or_else(|rejection| rejection.reason.symbol(), |_| "")
 }
@@ -140,7 +144,7 @@ fn while_the_registry_misbehaves_nothing_is_taken_for_unknown() {
         assert!(registry.requests().unwrap().failed > 0);
 
         server.change(|model| model.mood = Mood::Well);
-        registry.learn_patiently([frame(id).as_slice()].into_iter());
+        learn_patiently(&registry, &[frame(id)]);
         assert_eq!(registry.codec().decode(&frame(id)).unwrap(), tick(), "{mood:?}");
         assert_eq!(registry.problem(), None);
     }
@@ -169,7 +173,7 @@ fn an_id_that_does_not_exist_is_a_dead_letter_once_that_is_sure() {
     let registry = registered(&server);
     let began = Instant::now();
     assert!(!learn(&registry, 666), "said once it may be a follower that lags");
-    registry.learn_patiently([frame(666).as_slice()].into_iter());
+    learn_patiently(&registry, &[frame(666)]);
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert_eq!(reason(&registry, 666), "unknown_schema");
     assert!(learn(&registry, 666));
@@ -177,7 +181,7 @@ fn an_id_that_does_not_exist_is_a_dead_letter_once_that_is_sure() {
 
     // The follower that lagged indeed.
     server.change(|model| (model.schemas.insert(901, foreign_tick()), model.lagging.insert(901, 1)));
-    registry.learn_patiently([frame(901).as_slice()].into_iter());
+    learn_patiently(&registry, &[frame(901)]);
     assert_eq!(reason(&registry, 901), "");
 }
 
@@ -188,7 +192,7 @@ fn many_ids_that_do_not_exist_share_one_doubt() {
     let registry = registered(&server);
     let frames: Vec<_> = (10_000..10_100).map(frame).collect();
     let began = Instant::now();
-    registry.learn_patiently(frames.iter().map(Vec::as_slice));
+    learn_patiently(&registry, &frames);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(server.asked("GET /schemas/ids/100"), 200);
 }
@@ -284,7 +288,7 @@ fn a_batch_waits_for_its_schema_while_other_partitions_go_on() {
     let registry = registered(&server);
     server.change(|model| (model.schemas.insert(900, foreign_tick()), model.mood = Mood::Says(503, String::new())));
     let log = MemoryLog::new(Default::default());
-    log.ensure_topic(&TopicSpec { name: "t".to_owned(), partitions: 2, retention: None }).unwrap();
+    log.ensure_topic(&TopicSpec { name: "t".to_owned(), partitions: 2, retention: None, compacted: false }).unwrap();
     let mut producer = log.producer().unwrap();
     let mut append = |partition, value: &[u8]| {
         let append = Append { destination: Destination::Partition(partition), key: b"", value, append_time: None };

@@ -103,7 +103,7 @@ fn records(
     let mut found: BTreeMap<TopicPartition, Vec<i64>> = BTreeMap::new();
     let codec = schemas.codec();
     let partitions = read_topic(log, &format!("{prefix}{GROUP}-{}", uuid::Uuid::new_v4()), &name, &mut |batch| {
-        schemas.learn_patiently(batch.iter().map(|record| record.value));
+        schemas.learn_patiently(batch);
         let offsets = found.entry(batch.partition.clone()).or_default();
         for record in batch.iter() {
             // What can not be read is a record too: it must be among the dead letters.
