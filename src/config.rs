@@ -6,6 +6,7 @@ mod kafka;
 
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
+use fieldline_registry::RegistryTarget;
 use fieldline_schemas::Version;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -78,6 +79,9 @@ pub const KEYS: &[Key] = &[
     Key { name: "clickhouse.password", default: "", doc: "Its password.", is_secret: true },
     key("clickhouse.database", "fieldline", "Database of tables and views; created where it is absent."),
     key("clickhouse.memory_max_mib", "2048", "Memory that the embedded engine may use for queries and merges, in MiB."),
+    key("registry.url", "", "http://host:port of a schema registry (Confluent's interface): frames get its ids. Not set: single objects."),
+    key("registry.user", "", "User of that registry (basic authentication)."),
+    Key { name: "registry.password", default: "", doc: "Its password.", is_secret: true },
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
@@ -102,6 +106,7 @@ pub struct Config {
     pub clickhouse: Option<ExternalClickHouse>,
     pub clickhouse_database: String,
     pub clickhouse_memory_max_mib: u64,
+    pub registry: Option<RegistryTarget>,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
     pub observe_listen: Option<std::net::SocketAddr>,
@@ -167,6 +172,8 @@ impl Config {
         let observe_listen = observe_listen.transpose()?;
         let numbered = set("definition.number")?.map(|_| number("definition.number", DEFINITION.into(), Version::DEFINITION_MAX.into()));
         let numbered = numbered.transpose()?;
+        let login = set("registry.user")?.map(|user| Ok::<_, anyhow::Error>((user, text("registry.password")?))).transpose()?;
+        let registry = set("registry.url")?.map(|url| RegistryTarget::new(&url, login)).transpose().context("registry.url")?;
         let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
         Ok(Self {
             // The engine takes a relative path twice over.
@@ -184,6 +191,7 @@ impl Config {
             clickhouse: url.map(|url| ExternalClickHouse { url, user, password }),
             clickhouse_database: database,
             clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
+            registry,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
             observe_listen,
@@ -300,6 +308,8 @@ mod tests {
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"", "kafka.user"),
             ("kafka.brokers = \"h:1\"\nkafka.properties = \"linger.ms\"", "kafka.properties"),
+            ("registry.url = \"https://h:8081\"", "registry.url"),
+            ("registry.url = \"http://u:hunter2@h:8081\"", "registry.url"),
             ("clickhouse.pasword = \"x\"", "clickhouse.pasword"),
             ("topics.prefix = 1.5", "topics.prefix"),
         ];
@@ -313,7 +323,8 @@ mod tests {
     fn secrets_are_not_printed() {
         let kafka = "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"\nkafka.user = \"u\"\nkafka.password = \"hunter2\"";
         let file = format!(
-            "clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\""
+            "clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\nregistry.url = \"http://h:2\"\nregistry.user = \"u\"\n\
+             registry.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\""
         );
         let mut layer = from_file(&file).unwrap();
         layer.insert("data_dir", "/d".into());

@@ -7,6 +7,7 @@ mod engine;
 mod log;
 mod observe;
 mod pipeline;
+mod registry;
 mod stderr;
 
 use anyhow::Result;

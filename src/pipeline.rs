@@ -13,11 +13,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use fieldline_log::{Append, Destination, Log, Producer, Reading, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
+use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::time::HOUR_US;
 use fieldline_schemas::topics::Topic;
-use fieldline_schemas::wire::{AnyRecord, Codec};
+use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ impl Role {
 /// A running pipeline.
 pub struct Pipeline {
     pub log: Arc<dyn Log>,
+    /// The ids that records are written with, and whom to ask for others.
+    pub schemas: Registry,
     /// How far the embedded log's time had come when it was opened.
     pub opened_at: Option<Timestamp>,
     /// Where the sinks write; `None` in a process without them.
@@ -69,6 +72,7 @@ pub struct Watched {
     pub has_processors: bool,
     pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
     pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
+    pub schemas: Registry,
     ended: Arc<AtomicBool>,
 }
 
@@ -85,6 +89,7 @@ impl Watched {
     /// Why it is not ready.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.down();
+        problems.extend(self.schemas.problem());
         for (at, progress) in self.processors.snapshot() {
             if progress.rebuilt() < 1.0 {
                 let percent = progress.rebuilt() * 100.0;
@@ -115,6 +120,7 @@ impl Pipeline {
 
     /// Opens the log, checks the topics, brings the tables up to date, and starts the stages of the roles.
     pub fn start_roles(config: &Config, time: Time, roles: &[Role]) -> Result<Self> {
+        let schemas = crate::registry::open(config, !roles.is_empty())?;
         let Opened { log, clock } = log::open(config, time)?;
         let database = if roles.contains(&Role::Sinks) { Some(Database::serve(config)?) } else { None };
         if let Some(database) = &database {
@@ -122,6 +128,7 @@ impl Pipeline {
         }
         let mut pipeline = Self {
             log,
+            schemas,
             opened_at: clock,
             database,
             processors: fieldline_processors::Progress::default(),
@@ -149,6 +156,7 @@ impl Pipeline {
     fn start_processors(&mut self, time: Time) -> Result<()> {
         let processors = ProcessorConfig {
             progress: self.processors.clone(),
+            schemas: self.schemas.clone(),
             event_time: time == Time::Events,
             tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
             ..ProcessorConfig::new(&self.config.topics_prefix, definition(&self.config))
@@ -165,6 +173,7 @@ impl Pipeline {
                 age_max: Duration::from_millis(self.config.sinks_linger_ms),
                 ..BatchLimits::default()
             },
+            schemas: self.schemas.clone(),
             ..SinkConfig::default()
         };
         let (config, control, target_of) = (sink.clone(), Arc::clone(&self.sinks[0]), target.clone());
@@ -173,6 +182,7 @@ impl Pipeline {
         self.stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
 
         let config = history::HistoryConfig {
+            schemas: self.schemas.clone(),
             event_time: time == Time::Events,
             ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
@@ -197,6 +207,7 @@ impl Pipeline {
             has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
             sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
+            schemas: self.schemas.clone(),
             ended: Arc::clone(&self.ended),
         }
     }
@@ -288,7 +299,7 @@ impl Pipeline {
     /// Appends a tick to every partition of `activity`: the time from `since` to `at` held nothing.
     pub fn tick(&self, producer: &mut dyn Producer, since: Option<Timestamp>, at: Timestamp) -> Result<()> {
         let mut payload = Vec::new();
-        Codec::new().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
+        self.schemas.codec().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
         let topic = Topic::Activity.full_name(&self.config.topics_prefix);
         for partition in 0..self.config.topics_partitions {
             let destination = Destination::Partition(partition);

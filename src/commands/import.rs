@@ -56,8 +56,12 @@ pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
 
 fn append(pipeline: &mut Pipeline, config: &Config, sources: &[Source], show: &mut dyn FnMut(&Progress)) -> Result<(ImportSummary, Ends)> {
     let log = Arc::clone(&pipeline.log);
-    let settings =
-        PublisherConfig { prefix: config.topics_prefix.clone(), partitions: Some(config.topics_partitions), ..PublisherConfig::default() };
+    let settings = PublisherConfig {
+        prefix: config.topics_prefix.clone(),
+        partitions: Some(config.topics_partitions),
+        schemas: pipeline.schemas.clone(),
+        ..PublisherConfig::default()
+    };
     let summary = import(&mut Publisher::new(log, settings)?, sources, &ImportOptions::default(), show)?;
     Ok((summary, pipeline.event_ends()?))
 }

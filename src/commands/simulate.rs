@@ -64,9 +64,9 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    pub fn new(prefix: &str) -> Self {
+    pub fn new(prefix: &str, codec: Codec) -> Self {
         let names = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
-        Self { codec: Codec::new(), names, payload: Vec::new() }
+        Self { codec, names, payload: Vec::new() }
     }
 
     /// With `as_live` at the emission's own time, else at the log's.
@@ -105,7 +105,7 @@ fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, arguments
 
 fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>, rate: Option<u32>) -> Result<u64> {
     let mut producer = pipeline.log.producer()?;
-    let mut feeder = Feeder::new(&config.topics_prefix);
+    let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
     let mut records = 0;
     let started = Instant::now();
     for emission in emissions {

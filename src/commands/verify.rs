@@ -20,7 +20,8 @@ pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
     let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?.log;
     let database = Database::serve(config)?;
     super::migrate(&database.target)?;
-    let kept = conservation(&*log, &config.topics_prefix, &database.target, Default::default())?;
+    let schemas = crate::registry::open(config, false)?;
+    let kept = conservation(&*log, &schemas, &config.topics_prefix, &database.target, Default::default())?;
     if let Some((stage, records)) = kept.pending.iter().next() {
         bail!(
             "{records} records are not worked through yet (group {stage}): `fieldline run` until it has caught up, or repeat the import, then verify"

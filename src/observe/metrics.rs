@@ -2,6 +2,7 @@
 
 use crate::pipeline::Watched;
 use fieldline_log::TopicPartition;
+use fieldline_registry::Requests;
 use fieldline_sinks::Observed;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -52,6 +53,7 @@ const RETRIES: Metric = counter("fieldline_insert_retries_total", "Inserts that 
 const INSERT_ROWS: Metric = histogram("fieldline_insert_rows", "Rows of an insert");
 const INSERT_SECONDS: Metric =
     histogram("fieldline_insert_seconds", "From an insert's first attempt to its acknowledgement or its being given up");
+const SCHEMA_REQUESTS: Metric = counter("fieldline_schema_registry_requests_total", "Requests to the schema registry, by how they ended");
 const ENGINE_RESTARTS: Metric = counter("fieldline_engine_restarts_total", "Times that the embedded engine's process was started again");
 
 #[cfg(test)]
@@ -76,6 +78,7 @@ const ALL: &[Metric] = &[
     RETRIES,
     INSERT_ROWS,
     INSERT_SECONDS,
+    SCHEMA_REQUESTS,
     ENGINE_RESTARTS,
 ];
 
@@ -179,6 +182,8 @@ pub fn render(watched: &Watched) -> String {
     };
     page.put_histograms(&INSERT_ROWS, observed(|c| c.insert_rows.observed()));
     page.put_histograms(&INSERT_SECONDS, observed(|c| c.insert_seconds.observed()));
+    let requests = watched.schemas.requests().map(|Requests { answered, failed }| [("answered", answered), ("failed", failed)]);
+    page.put(&SCHEMA_REQUESTS, requests.into_iter().flatten().map(|(result, count)| (format!("result=\"{result}\""), count as f64)));
     page.put(&ENGINE_RESTARTS, watched.engine_restarts.iter().map(|restarts| (String::new(), restarts() as f64)));
     page.0
 }

@@ -3,6 +3,7 @@
 use crate::progress::Progress;
 use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::partition::Path;
+use fieldline_registry::Registry;
 use std::time::Duration;
 
 /// Validated settings.
@@ -30,6 +31,8 @@ pub struct ProcessorConfig {
     pub flush_wait: Duration,
     /// Where the state of each partition can be watched.
     pub progress: Progress,
+    /// The ids that records are written with, and whom to ask for those that are read.
+    pub schemas: Registry,
 }
 
 impl ProcessorConfig {
@@ -47,6 +50,7 @@ impl ProcessorConfig {
             poll_records_max: 4096,
             flush_wait: Duration::from_secs(30),
             progress: Progress::default(),
+            schemas: Registry::default(),
         }
     }
 

@@ -24,6 +24,8 @@ const DEAD_LETTER_ROOM_BYTES: usize = 4 << 10;
 pub enum Turn {
     Records(usize),
     Ownership,
+    /// Records are there, and wait for a schema that the registry has not told yet.
+    Waiting,
     Idle,
 }
 
@@ -59,7 +61,7 @@ impl Worker {
         let producer = log.producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         let output = Output {
             producer,
-            codec: Codec::new(),
+            codec: config.schemas.codec(),
             bytes: Vec::new(),
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
@@ -67,10 +69,10 @@ impl Worker {
             event_time: config.event_time,
         };
         Ok(Self {
+            decoder: config.schemas.codec(),
             config,
             log,
             consumer,
-            decoder: Codec::new(),
             output,
             stations: Vec::new(),
             effects: Effects::default(),
@@ -109,8 +111,14 @@ impl Worker {
                 Turn::Ownership
             }
             Polled::Records(batch) => {
-                self.handle(&batch)?;
-                Turn::Records(batch.len())
+                let admitted = self.config.schemas.admits(&batch, self.consumer.as_mut());
+                match admitted.map_err(ProcessorError::log("putting back records of", &batch.partition))? {
+                    true => {
+                        self.handle(&batch)?;
+                        Turn::Records(batch.len())
+                    }
+                    false => Turn::Waiting,
+                }
             }
             Polled::Idle => Turn::Idle,
         };

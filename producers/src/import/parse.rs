@@ -13,8 +13,10 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What lines are taken as.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ParsePlan {
+    /// Writes the records.
+    pub codec: Codec,
     /// When the broker takes them; `None`: as if live, each at its own time.
     pub received_at: Option<Timestamp>,
     /// Whether every event is marked as imported.
@@ -59,7 +61,6 @@ impl ParsedChunk {
 
 /// Parses chunks of one file.
 pub(super) struct Parser {
-    codec: Codec,
     plan: ParsePlan,
     file: String,
     /// What its dead letters have for a topic.
@@ -72,7 +73,7 @@ pub(super) struct Parser {
 
 impl Parser {
     pub fn new(source: &Source, plan: ParsePlan, now: Timestamp) -> Self {
-        Self { codec: Codec::new(), plan, file: source.name(), topic: source.topic(), now, last_at: Timestamp::MIN }
+        Self { plan, file: source.name(), topic: source.topic(), now, last_at: Timestamp::MIN }
     }
 
     pub fn parse(&mut self, raw: &RawChunk) -> ParsedChunk {
@@ -129,7 +130,9 @@ impl Parser {
         chunk.bytes.extend_from_slice(&key_in(topic, &record));
         let payload_start = chunk.bytes.len();
         // A record without any time (a contact) is there from the beginning.
-        if let Err(rejection) = checked(&self.codec, topic, &record, if at == Timestamp::MIN { self.now } else { at }, &mut chunk.bytes) {
+        if let Err(rejection) =
+            checked(&self.plan.codec, topic, &record, if at == Timestamp::MIN { self.now } else { at }, &mut chunk.bytes)
+        {
             chunk.bytes.truncate(key_start);
             return Err(rejection);
         }
@@ -164,7 +167,7 @@ impl Parser {
         let key_start = chunk.bytes.len();
         chunk.bytes.extend_from_slice(&key_in(Topic::DeadLetters, &letter));
         let payload_start = chunk.bytes.len();
-        self.codec.encode(&letter, &mut chunk.bytes);
+        self.plan.codec.encode(&letter, &mut chunk.bytes);
         let payload_end = chunk.bytes.len();
         chunk.entries.push(Entry { topic: Topic::DeadLetters, at: self.last_at, key_start, payload_start, payload_end });
         chunk.refused.push(RefusedLine {

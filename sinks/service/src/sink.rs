@@ -14,6 +14,7 @@ use crate::writer::{Block, GivenUp, Origin, WriteError, Writer, WriterConfig};
 use fieldline_log::{
     Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, Readings, TopicPartition,
 };
+use fieldline_registry::Registry;
 use fieldline_schemas::Rejection;
 use fieldline_schemas::events::DeadLetter;
 use fieldline_schemas::topics::{self, Topic};
@@ -55,17 +56,24 @@ impl Default for BatchLimits {
 }
 
 /// Settings of a sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SinkConfig {
     /// Stands before topic and group names.
     pub prefix: String,
     pub batch: BatchLimits,
     pub writer: WriterConfig,
+    /// The ids that records are written with, and whom to ask for those that are read.
+    pub schemas: Registry,
 }
 
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { prefix: topics::PREFIX_DEFAULT.to_owned(), batch: BatchLimits::default(), writer: WriterConfig::default() }
+        Self {
+            prefix: topics::PREFIX_DEFAULT.to_owned(),
+            batch: BatchLimits::default(),
+            writer: WriterConfig::default(),
+            schemas: Registry::default(),
+        }
     }
 }
 
@@ -290,7 +298,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
             log,
             consumer,
             producer: None,
-            codec: Codec::new(),
+            codec: config.schemas.codec(),
             encoder,
             inserter,
             open: BTreeMap::new(),
@@ -366,6 +374,10 @@ impl<'a, E: Encoder> Sink<'a, E> {
 
     fn take(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let partition = &batch.partition;
+        let admitted = self.config.schemas.admits(batch, self.consumer.as_mut());
+        if !admitted.map_err(doing(|| format!("putting back records of {} partition {}", partition.topic, partition.partition)))? {
+            return Ok(());
+        }
         let Some(topic) = partition.topic.strip_prefix(&self.config.prefix).and_then(Topic::from_name) else {
             return Err(SinkError::Log { doing: "reading".to_owned(), source: LogError::UnknownTopic(partition.topic.clone()) });
         };

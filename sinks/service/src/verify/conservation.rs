@@ -4,8 +4,9 @@ use super::VerifyError;
 use super::report::Findings;
 use crate::clickhouse::{ClickHouseTarget, Database, Deadlines};
 use fieldline_log::{Error as LogError, Log, TopicPartition, read_topic};
+use fieldline_registry::Registry;
 use fieldline_schemas::topics::Topic;
-use fieldline_schemas::wire::{AnyRecord, Codec};
+use fieldline_schemas::wire::AnyRecord;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -46,13 +47,19 @@ pub struct Conservation {
 }
 
 /// Compares the log with the tables.
-pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, deadlines: Deadlines) -> Result<Conservation, VerifyError> {
+pub fn conservation(
+    log: &dyn Log,
+    schemas: &Registry,
+    prefix: &str,
+    clickhouse: &ClickHouseTarget,
+    deadlines: Deadlines,
+) -> Result<Conservation, VerifyError> {
     let database = Database::open(clickhouse, deadlines)?;
     let mut found = Conservation::default();
     // Each topic is read once: several stages work on the same one.
     let mut topics = BTreeMap::new();
     for (topic, tables) in TABLES {
-        let partitions = records(log, prefix, topic, &mut found.ticks)?;
+        let partitions = records(log, schemas, prefix, topic, &mut found.ticks)?;
         for (at, offsets) in &partitions {
             found.records += offsets.len() as u64;
             let stored = stored(&database, topic, at.partition, tables)?;
@@ -63,7 +70,7 @@ pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, 
         topics.insert(topic, partitions);
     }
     for topic in [Topic::Recompute, Topic::Kpis, Topic::DeadLetters] {
-        topics.insert(topic, records(log, prefix, topic, &mut 0)?);
+        topics.insert(topic, records(log, schemas, prefix, topic, &mut 0)?);
     }
     for (group, read) in STAGES {
         let mut pending = 0;
@@ -85,11 +92,18 @@ fn reading(at: &TopicPartition) -> impl FnOnce(LogError) -> VerifyError {
 }
 
 /// Offsets of everything in the topic that is not a tick, by partition, in order.
-fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result<BTreeMap<TopicPartition, Vec<i64>>, VerifyError> {
+fn records(
+    log: &dyn Log,
+    schemas: &Registry,
+    prefix: &str,
+    topic: Topic,
+    ticks: &mut u64,
+) -> Result<BTreeMap<TopicPartition, Vec<i64>>, VerifyError> {
     let name = topic.full_name(prefix);
     let mut found: BTreeMap<TopicPartition, Vec<i64>> = BTreeMap::new();
-    let codec = Codec::new();
+    let codec = schemas.codec();
     let partitions = read_topic(log, &format!("{prefix}{GROUP}-{}", uuid::Uuid::new_v4()), &name, &mut |batch| {
+        schemas.learn_patiently(batch);
         let offsets = found.entry(batch.partition.clone()).or_default();
         for record in batch.iter() {
             // What can not be read is a record too: it must be among the dead letters.
