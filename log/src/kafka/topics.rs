@@ -20,6 +20,12 @@ const RETENTION: &str = "retention.ms";
 const RETENTION_BYTES: &str = "retention.bytes";
 const BYTES_MAX: &str = "max.message.bytes";
 
+/// What the metadata do not say.
+struct Details {
+    topic_id: [u8; 16],
+    settings: BTreeMap<String, String>,
+}
+
 impl Cluster {
     fn timestamps(&self) -> &'static str {
         if self.config.event_time { "CreateTime" } else { "LogAppendTime" }
@@ -35,9 +41,9 @@ impl Cluster {
                     return Err(Error::PartitionCount { topic, found, wanted });
                 }
                 Some(metadata) if metadata.leaderless == 0 => {
-                    if let Some((topic_id, settings)) = self.topic_details(&spec.name)? {
-                        self.check_settings(spec, &settings)?;
-                        return Ok(describe(&spec.name, topic_id, metadata, &settings));
+                    if let Some(details) = self.topic_details(&spec.name)? {
+                        self.check_settings(spec, &details.settings)?;
+                        return Ok(describe(&spec.name, metadata, &details));
                     }
                     "it was deleted again".to_owned()
                 }
@@ -79,7 +85,7 @@ impl Cluster {
 
     pub(super) fn describe_topic(&self, topic: &str) -> Result<Option<TopicDescription>> {
         let Some(metadata) = self.topic_metadata(topic)? else { return Ok(None) };
-        Ok(self.topic_details(topic)?.map(|(topic_id, settings)| describe(topic, topic_id, metadata, &settings)))
+        Ok(self.topic_details(topic)?.map(|details| describe(topic, metadata, &details)))
     }
 
     /// Asks the cluster; what is remembered of the topic follows.
@@ -97,13 +103,12 @@ impl Cluster {
         Ok(found)
     }
 
-    /// The topic's id and its settings.
-    fn topic_details(&self, topic: &str) -> Result<Option<([u8; 16], BTreeMap<String, String>)>> {
+    fn topic_details(&self, topic: &str) -> Result<Option<Details>> {
         let doing = || format!("asking for the id of topic {topic}");
         let topic_id = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_id(topic, wait)))?;
         let doing = || format!("asking for the settings of topic {topic}");
         let settings = self.ask(doing, self.admin.context(), |wait| absent_is_none(self.admin.topic_settings(topic, wait)))?;
-        Ok(topic_id.zip(settings))
+        Ok(topic_id.zip(settings).map(|(topic_id, settings)| Details { topic_id, settings }))
     }
 
     /// The first difference that is refused.
@@ -160,8 +165,8 @@ impl Cluster {
                 "nothing can be appended; `fieldline topics create` makes it",
             ));
         };
-        let Some((_, settings)) = self.topic_details(&spec.name)? else { return self.topic_differences(spec) };
-        let mut differences = self.setting_differences(spec, &settings);
+        let Some(details) = self.topic_details(&spec.name)? else { return self.topic_differences(spec) };
+        let mut differences = self.setting_differences(spec, &details.settings);
         if metadata.partitions != spec.partitions {
             let means = "keys would hash to other partitions, and a technician's records lie in two; set topics.partitions to what is there, \
                          or begin with new topics (topics.prefix)";
@@ -212,12 +217,12 @@ fn absent_is_none<T>(answer: std::result::Result<T, Failure>) -> std::result::Re
     }
 }
 
-fn describe(topic: &str, topic_id: [u8; 16], metadata: TopicMetadata, settings: &BTreeMap<String, String>) -> TopicDescription {
+fn describe(topic: &str, metadata: TopicMetadata, details: &Details) -> TopicDescription {
     // Below zero: for ever.
-    let retention_ms = settings.get(RETENTION).and_then(|ms| ms.parse().ok());
+    let retention_ms = details.settings.get(RETENTION).and_then(|ms| ms.parse().ok());
     TopicDescription {
         name: topic.to_owned(),
-        topic_id,
+        topic_id: details.topic_id,
         partitions: metadata.partitions,
         retention: retention_ms.map(Duration::from_millis),
     }

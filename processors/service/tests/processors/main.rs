@@ -5,3 +5,4 @@ mod bench;
 mod driver;
 mod live;
 mod takeover;
+mod zombie;

@@ -11,7 +11,7 @@ use fieldline_schemas::{AnyRecord, Timestamp, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn rows(bench: &Bench) -> BTreeMap<Vec<u8>, KpiRecord> {
+pub fn rows(bench: &Bench) -> BTreeMap<Vec<u8>, KpiRecord> {
     let mut rows: BTreeMap<Vec<u8>, KpiRecord> = BTreeMap::new();
     for (_, _, record) in bench.read(Topic::Kpis) {
         let key = fieldline_schemas::key_of(&record);
