@@ -64,9 +64,9 @@ pub(crate) fn register_until_done(remote: &Weak<Remote>) {
             Err(error) => {
                 let pause = pause_after(attempts);
                 if error.is_lasting() {
-                    tracing::error!(attempts, "{error}; until somebody mends it records are written as single objects; again in {pause:?}");
+                    tracing::error!(attempts, "{error}; until somebody mends it no record is written with an id; again in {pause:?}");
                 } else {
-                    tracing::warn!(attempts, "{error}; meanwhile records are written as single objects; again in {pause:?}");
+                    tracing::warn!(attempts, "{error}; meanwhile no record is written with an id; again in {pause:?}");
                 }
                 remote.registration.set(State { is_done: false, failure: Some(error) });
                 drop(remote);
