@@ -64,3 +64,47 @@ fn names_passwords_and_rights() {
     producer.append(&topic, record(0, &7u32.to_be_bytes())).unwrap();
     producer.flush(DEADLINE).unwrap();
 }
+
+#[cfg(feature = "tls")]
+mod with_openssl {
+    use super::*;
+    use fieldline_log::kafka::{Timeouts, Tls};
+
+    #[test]
+    fn encryption_with_a_certificate_that_is_believed_or_not() {
+        let Some(kafka) = Kafka::start_or_leave_out(KafkaOptions { tls: true, ..KafkaOptions::default() }) else { return };
+        let tls = Tls { ca_file: Some(kafka.certificate_file()), ..Tls::default() };
+        let log = open(KafkaConfig { tls: Some(tls), ..config(kafka.tls_bootstrap()) });
+        let topic = make_topic(&*log, 1);
+        append(&*log, &at(&topic, 0), 0..5);
+        let mut member = Member::join(&*log, &name("group"), &topic);
+        member.until_seen(&at(&topic, 0), 5);
+
+        let timeouts = Timeouts { connect: Duration::from_secs(3), ..Timeouts::default() };
+        let stranger = KafkaConfig { tls: Some(Tls::default()), timeouts, ..config(kafka.tls_bootstrap()) };
+        let text = KafkaLog::open(stranger).map(|_| ()).unwrap_err().to_string();
+        assert!(text.contains("certificate"), "{text}");
+    }
+
+    #[test]
+    fn scram_with_a_right_and_a_wrong_password() {
+        let users = vec![("admin".to_owned(), "admin-pw".to_owned())];
+        let Some(kafka) = Kafka::start_or_leave_out(KafkaOptions { users, ..KafkaOptions::default() }) else { return };
+        for (mechanism, setting) in [(Mechanism::ScramSha256, "SCRAM-SHA-256"), (Mechanism::ScramSha512, "SCRAM-SHA-512")] {
+            let password = format!("{setting}=[password=sesame]");
+            kafka.tool(
+                "kafka.admin.ConfigCommand",
+                &["--alter", "--entity-type", "users", "--entity-name", "admin", "--add-config", &password],
+            );
+            let user = |password: &str| {
+                let sasl = Sasl { mechanism, username: "admin".to_owned(), password: Secret::new(password) };
+                KafkaConfig { sasl: Some(sasl), ..config(kafka.sasl_bootstrap()) }
+            };
+            let log = open(user("sesame"));
+            let topic = make_topic(&*log, 1);
+            append(&*log, &at(&topic, 0), 0..5);
+            let text = KafkaLog::open(user("mustard")).map(|_| ()).unwrap_err().to_string();
+            assert!(text.contains("check user, password") && !text.contains("mustard"), "{text}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod settings;
 
 use broker::Broker;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -26,11 +27,13 @@ pub struct KafkaOptions {
     /// Users and their passwords of a second listener that asks for them (SASL PLAIN). With users there is an authorizer
     /// that lets only the first of them, and whoever comes without a name, do everything; the others may nothing.
     pub users: Vec<(String, String)>,
+    /// A third listener, with TLS.
+    pub tls: bool,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { brokers: 1, properties: Vec::new(), users: Vec::new() }
+        Self { brokers: 1, properties: Vec::new(), users: Vec::new(), tls: false }
     }
 }
 
@@ -38,6 +41,7 @@ impl Default for KafkaOptions {
 pub struct Kafka {
     brokers: Vec<Broker>,
     folder: TempDir,
+    certificate_file: Option<PathBuf>,
 }
 
 impl Kafka {
@@ -76,10 +80,12 @@ impl Kafka {
     pub fn start(options: KafkaOptions) -> Self {
         let jars = jars::folder().expect("real Kafka");
         let folder = tempfile::Builder::new().prefix("fieldline-kafka-").tempdir().expect("a temporary folder");
-        let plan = settings::Plan::new(&options);
+        let certificate = options.tls.then(|| settings::Certificate::make(folder.path()));
+        let certificate_file = certificate.as_ref().map(|certificate| certificate.pem.clone());
+        let plan = settings::Plan::new(&options, certificate);
         let mut brokers: Vec<_> = (0..options.brokers).map(|number| Broker::prepare(&jars, folder.path(), &plan, number)).collect();
         brokers.iter_mut().for_each(Broker::run);
-        let kafka = Self { brokers, folder };
+        let kafka = Self { brokers, folder, certificate_file };
         kafka.wait_until_up();
         kafka
     }
@@ -100,6 +106,16 @@ impl Kafka {
     /// Addresses of the listener that asks for a user and password.
     pub fn sasl_bootstrap(&self) -> String {
         self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports().sasl)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Addresses of the listener with TLS.
+    pub fn tls_bootstrap(&self) -> String {
+        self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports().tls)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The certificate that its clients must believe, PEM.
+    pub fn certificate_file(&self) -> PathBuf {
+        self.certificate_file.clone().expect("a cluster that was started with TLS")
     }
 
     /// The place of a broker in the calls below, by the id that clients see.
