@@ -1,5 +1,6 @@
 //! What can be typed. What it means is in `commands`.
 
+use crate::pipeline::Role;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -16,8 +17,8 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  verify: stored results differ from what the log gives
-  2  the command line or a setting is wrong
+  1  verify: stored results differ from what the log gives; topics check: a topic differs
+  2  the command line or a setting is wrong, or (sql, verify) there is no data in the folder
   3  import: done, but some lines were refused (each is in dead_letters)
   4  the data folder is in use by another process
   5  failed; the message says what, where and what to do";
@@ -51,12 +52,19 @@ pub enum Command {
     Import(Import),
     /// Makes events from a seed: as NDJSON, or published into the pipeline.
     Simulate(Simulate),
-    /// Runs producers' log, processors and sinks until it is stopped (Ctrl-C or SIGTERM).
-    Run,
+    /// Runs processors and sinks until it is stopped (Ctrl-C or SIGTERM).
+    Run(Run),
     /// Runs a query; works beside a `run` or `demo` too. Writes only the result to standard output.
     Sql(Sql),
     /// Computes every result again from the log tables and reports rows that differ.
     Verify(Json),
+    /// Kafka's topics: make them, or say how they differ from what is needed.
+    Topics {
+        #[command(subcommand)]
+        action: TopicsAction,
+    },
+    /// Makes the tables and views in ClickHouse, or brings them up to date. `run` and the other commands do so too.
+    Migrate,
     /// The embedded ClickHouse engine: where it is, or fetch it.
     Engine {
         #[command(subcommand)]
@@ -74,6 +82,13 @@ pub struct Json {
     /// Prints JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// With Kafka: only these roles; may be given several times or as a list. As many processes as wanted share each role.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE")]
+    pub role: Vec<Role>,
 }
 
 #[derive(Args, Debug)]
@@ -135,6 +150,9 @@ pub struct Simulate {
     /// Publish into the pipeline and wait for the rows, instead of writing NDJSON to standard output.
     #[arg(long)]
     pub publish: bool,
+    /// With --publish: this many records per second, instead of as fast as they are taken.
+    #[arg(long, requires = "publish", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rate: Option<u32>,
     /// Prints the summary of --publish as JSON.
     #[arg(long, requires = "publish")]
     pub json: bool,
@@ -150,6 +168,14 @@ pub struct Sql {
 }
 
 #[derive(Subcommand, Debug)]
+pub enum TopicsAction {
+    /// Makes every topic that is absent, with topics.partitions and kafka.replication_factor; changes none.
+    Create,
+    /// Says how each topic differs from what is needed and what that does to results; exit code 1 if anything does.
+    Check(Json),
+}
+
+#[derive(Subcommand, Debug)]
 pub enum EngineAction {
     /// Fetches the engine into the cache folder, verified by its checksum.
     Install {
@@ -159,4 +185,6 @@ pub enum EngineAction {
     },
     /// Says which engine would be used.
     Status(Json),
+    /// Runs the engine on the data folder until it is stopped, for sinks in other processes and for `sql`.
+    Run,
 }

@@ -2,10 +2,17 @@
 //!
 //! The sample file, `--help` and the README come from [`KEYS`], so they can not disagree with what is read.
 
+mod kafka;
+
 use anyhow::{Context, Result, bail, ensure};
+use fieldline_processors_core::definition::DEFINITION;
+use fieldline_registry::RegistryTarget;
+use fieldline_schemas::Version;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+pub use kafka::{KafkaSettings, SaslMechanism};
 
 /// One setting.
 pub struct Key {
@@ -35,13 +42,54 @@ pub const KEYS: &[Key] = &[
         "Whether an append waits for the disk (survives power loss), not only for the operating system (survives kill -9).",
     ),
     key("kafka.brokers", "", "host:port list of Apache Kafka. Not set: the embedded log in data_dir."),
+    key("kafka.client_id", "fieldline", "What the brokers' logs and quotas call this process."),
+    key(
+        "kafka.instance_id",
+        "",
+        "Static membership: a name that only this process has, also after a restart. It then keeps its partitions over a restart \
+         within the session timeout. Not set: they move when it stops.",
+    ),
+    key(
+        "kafka.session_timeout_ms",
+        "45000",
+        "Milliseconds without a sign of life after which a process's partitions go to others. The brokers' own limits apply.",
+    ),
+    key("kafka.replication_factor", "", "Copies of each topic where `topics create` makes it. Not set: the cluster's default."),
+    key("kafka.tls", "false", "Whether connections are encrypted. Needs a build with the feature tls."),
+    key("kafka.ca_file", "", "PEM file of the authorities that are believed. Not set: the system's."),
+    key("kafka.certificate_file", "", "PEM file of our own certificate, where the brokers ask for one."),
+    key("kafka.key_file", "", "PEM file of its key."),
+    Key { name: "kafka.key_password", default: "", doc: "The key's password.", is_secret: true },
+    key(
+        "kafka.sasl_mechanism",
+        "",
+        "plain, scram-sha-256 or scram-sha-512 (scram needs a build with the feature tls). Not set: no authentication. \
+         OAUTHBEARER is set by kafka.properties.",
+    ),
+    key("kafka.user", "", "User of the SASL mechanism."),
+    Key { name: "kafka.password", default: "", doc: "Its password.", is_secret: true },
+    Key {
+        name: "kafka.properties",
+        default: "",
+        doc: "Any properties of librdkafka, as name=value separated by spaces. Values may be secrets.",
+        is_secret: true,
+    },
     key("clickhouse.url", "", "http(s)://host:port of ClickHouse. Not set: the embedded engine in data_dir."),
     key("clickhouse.user", "default", "User of that ClickHouse."),
     Key { name: "clickhouse.password", default: "", doc: "Its password.", is_secret: true },
     key("clickhouse.database", "fieldline", "Database of tables and views; created where it is absent."),
     key("clickhouse.memory_max_mib", "2048", "Memory that the embedded engine may use for queries and merges, in MiB."),
+    key("registry.url", "", "http://host:port of a schema registry (Confluent's interface): frames get its ids. Not set: single objects."),
+    key("registry.user", "", "User of that registry (basic authentication)."),
+    Key { name: "registry.password", default: "", doc: "Its password.", is_secret: true },
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
+    key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
+    key(
+        "definition.number",
+        "",
+        "To be raised with every change of definition.* on existing data; up to 4095. Not set: the formulas' own.",
+    ),
     key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
 ];
 
@@ -54,11 +102,15 @@ pub struct Config {
     pub topics_prefix: String,
     pub topics_partitions: i32,
     pub log_store_fsync: bool,
+    pub kafka: Option<KafkaSettings>,
     pub clickhouse: Option<ExternalClickHouse>,
     pub clickhouse_database: String,
     pub clickhouse_memory_max_mib: u64,
+    pub registry: Option<RegistryTarget>,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
+    pub observe_listen: Option<std::net::SocketAddr>,
+    pub definition_number: u16,
     pub definition_finality_hours: i64,
 }
 
@@ -106,9 +158,7 @@ impl Config {
             let value = text(name)?;
             value.parse().ok().with_context(|| format!("{name} = {value:?}: true or false is wanted"))
         };
-        if let Some(brokers) = set("kafka.brokers")? {
-            bail!("kafka.brokers = {brokers:?}: this version has no Kafka client yet; leave it out to use the embedded log");
-        }
+        let kafka = KafkaSettings::validate(&text, &set)?;
         let database = text("clickhouse.database")?;
         let plain = database.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !database.is_empty();
         ensure!(plain, "clickhouse.database = {database:?}: letters, digits and underscores are wanted");
@@ -116,6 +166,14 @@ impl Config {
         if let Some(url) = &url {
             ensure!(url.starts_with("http://") || url.starts_with("https://"), "clickhouse.url = {url:?}: http:// or https:// is wanted");
         }
+        let observe_listen = set("observe.listen")?.map(|text| {
+            text.parse().ok().with_context(|| format!("observe.listen = {text:?}: an address and a port are wanted, as 127.0.0.1:9464"))
+        });
+        let observe_listen = observe_listen.transpose()?;
+        let numbered = set("definition.number")?.map(|_| number("definition.number", DEFINITION.into(), Version::DEFINITION_MAX.into()));
+        let numbered = numbered.transpose()?;
+        let login = set("registry.user")?.map(|user| Ok::<_, anyhow::Error>((user, text("registry.password")?))).transpose()?;
+        let registry = set("registry.url")?.map(|url| RegistryTarget::new(&url, login)).transpose().context("registry.url")?;
         let (user, password) = (text("clickhouse.user")?, text("clickhouse.password")?);
         Ok(Self {
             // The engine takes a relative path twice over.
@@ -129,11 +187,15 @@ impl Config {
             topics_prefix: text("topics.prefix")?,
             topics_partitions: number("topics.partitions", 1, 256)? as i32,
             log_store_fsync: truth("log_store.fsync")?,
+            kafka,
             clickhouse: url.map(|url| ExternalClickHouse { url, user, password }),
             clickhouse_database: database,
             clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
+            registry,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
+            observe_listen,
+            definition_number: numbered.map_or(DEFINITION, |number| number as u16),
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
         })
     }
@@ -243,7 +305,11 @@ mod tests {
             ("topics.partitions = 0", "topics.partitions"),
             ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
-            ("kafka.brokers = \"localhost:9092\"", "kafka.brokers"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"", "kafka.user"),
+            ("kafka.brokers = \"h:1\"\nkafka.properties = \"linger.ms\"", "kafka.properties"),
+            ("registry.url = \"https://h:8081\"", "registry.url"),
+            ("registry.url = \"http://u:hunter2@h:8081\"", "registry.url"),
             ("clickhouse.pasword = \"x\"", "clickhouse.pasword"),
             ("topics.prefix = 1.5", "topics.prefix"),
         ];
@@ -255,7 +321,12 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let mut layer = from_file("clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"").unwrap();
+        let kafka = "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"\nkafka.user = \"u\"\nkafka.password = \"hunter2\"";
+        let file = format!(
+            "clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\nregistry.url = \"http://h:2\"\nregistry.user = \"u\"\n\
+             registry.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\""
+        );
+        let mut layer = from_file(&file).unwrap();
         layer.insert("data_dir", "/d".into());
         let config = Config::validate(&layer).unwrap();
         assert_eq!(config.clickhouse.as_ref().unwrap().password, "hunter2");

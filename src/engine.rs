@@ -7,12 +7,13 @@ use fieldline_sinks::engine::install::{self, Progress, Step};
 use fieldline_sinks::engine::{Endpoint, Engine, EngineCommand, EngineConfig};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A ClickHouse that can be asked, and the engine behind it where it is ours.
 pub struct Database {
     pub target: ClickHouseTarget,
     /// Held so that it runs as long as it is asked.
-    _engine: Option<Engine>,
+    engine: Option<Arc<Engine>>,
 }
 
 impl Database {
@@ -25,7 +26,7 @@ impl Database {
                 password: external.password.clone(),
                 database: config.clickhouse_database.clone(),
             };
-            return Ok(Self { target, _engine: None });
+            return Ok(Self { target, engine: None });
         }
         let library = library(config)?;
         let command = EngineCommand {
@@ -36,7 +37,18 @@ impl Database {
         let mut settings = EngineConfig::new(library, config.data_dir.clone(), command);
         settings.memory_bytes_max = config.clickhouse_memory_max_mib << 20;
         let engine = Engine::start(settings)?;
-        Ok(Self { target: embedded_target(&engine.endpoint(), config), _engine: Some(engine) })
+        Ok(Self { target: embedded_target(&engine.endpoint(), config), engine: Some(Arc::new(engine)) })
+    }
+
+    /// For a sink: as `start`; on Kafka, where several processes may share an embedded engine, as `reach`.
+    pub fn serve(config: &Config) -> Result<Self> {
+        if config.kafka.is_some() { Self::reach(config) } else { Self::start(config) }
+    }
+
+    /// Tells how often the engine's process was started again, where the engine is ours.
+    pub fn engine_restarts(&self) -> Option<Box<dyn Fn() -> u64 + Send + Sync>> {
+        let engine = self.engine.clone()?;
+        Some(Box::new(move || engine.restarts()))
     }
 
     /// As `start`, but asks an engine that another process runs on the data folder, if there is one.
@@ -46,7 +58,7 @@ impl Database {
         {
             let target = embedded_target(&endpoint, config);
             if answers(&target) {
-                return Ok(Self { target, _engine: None });
+                return Ok(Self { target, engine: None });
             }
         }
         Self::start(config)

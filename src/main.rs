@@ -4,7 +4,11 @@ mod cli;
 mod commands;
 mod config;
 mod engine;
+mod log;
+mod observe;
 mod pipeline;
+mod registry;
+mod stderr;
 
 use anyhow::Result;
 use clap::Parser;
@@ -22,21 +26,22 @@ fn main() -> ExitCode {
     if let Command::EngineServe = cli.command {
         return done(fieldline_sinks::engine::serve().map_err(Into::into));
     }
-    let config = match configuration(&cli.common) {
+    let config = match configuration(&cli.common).and_then(|config| stderr::log(&config.log).map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("fieldline: {error:#}");
             return ExitCode::from(WRONG_COMMAND);
         }
     };
-    log_to_stderr(&config.log);
     match cli.command {
         Command::Demo(arguments) => done(commands::demo::run(&config, &arguments)),
         Command::Import(arguments) => commands::import::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
-        Command::Run => done(commands::run::run(&config)),
+        Command::Run(arguments) => done(commands::run::run(&config, &arguments)),
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
         Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
+        Command::Topics { action } => commands::topics::run(&config, &action).unwrap_or_else(|error| done(Err(error))),
+        Command::Migrate => done(commands::migrate_only(&config)),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),
         Command::Config => {
             print!("{}", config::sample());
@@ -53,23 +58,21 @@ fn configuration(common: &cli::Common) -> Result<Config> {
     Config::load(common.config.as_deref(), &flags)
 }
 
-fn log_to_stderr(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        eprintln!("fieldline: log = {filter:?} is no log filter ({error}); using warn");
-        tracing_subscriber::EnvFilter::new("warn")
-    });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
-}
-
 /// The exit code of an outcome, with its reason on standard error.
 fn done(outcome: Result<()>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
-    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().map(std::io::Error::kind);
-    if error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe)) {
+    let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let kind = cause.downcast_ref().map(std::io::Error::kind);
+        kind == Some(std::io::ErrorKind::BrokenPipe) || matches!(cause.downcast_ref(), Some(fieldline_sinks::Answer::ReaderGone))
+    };
+    if error.chain().any(is_broken_pipe) {
         // Whoever reads has seen enough, as in `fieldline simulate | head`.
         return ExitCode::SUCCESS;
     }
     eprintln!("fieldline: {error:#}");
+    if error.is::<commands::WrongCommand>() {
+        return ExitCode::from(WRONG_COMMAND);
+    }
     let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));
     ExitCode::from(if in_use { FOLDER_IN_USE } else { FAILED })
 }

@@ -1,4 +1,4 @@
-//! The whole pipeline in one process: the embedded log, the processors, both sinks and the history worker, each a thread.
+//! The stages that this process runs, each a thread: all of them on the embedded log, any of them on Kafka.
 //!
 //! ```text
 //! publishers ─► log ─► processors ─► kpis, dead_letters ─► results sink ─► ClickHouse
@@ -8,86 +8,164 @@
 
 use crate::config::Config;
 use crate::engine::Database;
+use crate::log::{self, Opened, Time};
 use anyhow::{Context, Result, anyhow, bail};
-use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions, Sync};
-use fieldline_log::{Append, Destination, Log, Producer, TopicPartition, TopicSpec};
+use fieldline_log::{Append, Destination, Log, Producer, Reading, TopicPartition};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
+use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::time::HOUR_US;
 use fieldline_schemas::topics::Topic;
-use fieldline_schemas::wire::{AnyRecord, Codec};
+use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often a wait looks again.
+/// How often a wait looks again: every look at Kafka is a request to a broker.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// A group is fsynced this often at most, where appends wait for the disk.
-const FSYNC_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY_KAFKA: Duration = Duration::from_millis(100);
+/// After so long without any progress, and each time again, a wait says who is behind.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// One past the last record of each partition.
 pub type Ends = BTreeMap<TopicPartition, i64>;
 
-/// Who moves the log's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Time {
-    /// The machine's clock; silent partitions get a tick each second.
-    Clock,
-    /// Whoever appends: event time stands for append time.
-    Events,
+/// What a process does with the log, beside publishing to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// Validates events and derives KPIs.
+    Processors,
+    /// Writes events and results to ClickHouse, and computes the past again.
+    Sinks,
+}
+
+impl Role {
+    pub const ALL: [Self; 2] = [Self::Processors, Self::Sinks];
 }
 
 /// A running pipeline.
 pub struct Pipeline {
-    pub log: Arc<EmbeddedLog>,
-    pub database: Database,
+    pub log: Arc<dyn Log>,
+    /// The ids that records are written with, and whom to ask for others.
+    pub schemas: Registry,
+    /// How far the embedded log's time had come when it was opened.
+    pub opened_at: Option<Timestamp>,
+    /// Where the sinks write; `None` in a process without them.
+    database: Option<Database>,
     pub processors: fieldline_processors::Progress,
     config: Config,
     stop: StopToken,
     sinks: [Arc<SinkControl>; 2],
     history: Arc<SinkControl>,
+    ended: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<Result<()>>)>,
 }
 
+/// What can be watched of a running pipeline, from any thread.
+pub struct Watched {
+    pub processors: fieldline_processors::Progress,
+    pub has_processors: bool,
+    pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
+    pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
+    pub schemas: Registry,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watched {
+    pub fn is_down(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Why it is not alive.
+    pub fn down(&self) -> Vec<String> {
+        self.is_down().then(|| "a stage has ended; the log says why".to_owned()).into_iter().collect()
+    }
+
+    /// Why it is not ready.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.down();
+        problems.extend(self.schemas.problem());
+        for (at, progress) in self.processors.snapshot() {
+            if progress.rebuilt() < 1.0 {
+                let percent = progress.rebuilt() * 100.0;
+                problems.push(format!("{} partition {} is being rebuilt, {percent:.0} % done", at.topic, at.partition));
+            }
+        }
+        problems
+    }
+
+    /// Every partition that a stage of this process reads.
+    pub fn readings(&self) -> Vec<(&'static str, TopicPartition, Reading)> {
+        let processors = self.processors.snapshot().into_iter();
+        let mut readings: Vec<_> =
+            processors.map(|(at, p)| ("processors", at, Reading { next: p.position, end: p.end, append_time: p.clock })).collect();
+        for (stage, control) in &self.sinks {
+            readings.extend(control.readings.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
+        }
+        readings
+    }
+}
+
 impl Pipeline {
-    /// Takes the data folder, starts the engine, brings tables and topics up to date, and starts every stage.
+    /// Opens the log and the stages that follow from the configuration: all of them on the embedded log, which belongs to
+    /// this process; none on Kafka, where `fieldline run` has them.
     pub fn start(config: &Config, time: Time) -> Result<Self> {
-        let log = open_log(config, time)?;
-        let database = Database::start(config)?;
-        crate::commands::migrate(&database.target)?;
-        for topic in Topic::ALL {
-            let retention = topic.card().retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
-            let name = topic.full_name(&config.topics_prefix);
-            log.ensure_topic(&TopicSpec { name, partitions: config.topics_partitions, retention })?;
+        Self::start_roles(config, time, if config.kafka.is_some() { &[] } else { &Role::ALL })
+    }
+
+    /// Opens the log, checks the topics, brings the tables up to date, and starts the stages of the roles.
+    pub fn start_roles(config: &Config, time: Time, roles: &[Role]) -> Result<Self> {
+        let schemas = crate::registry::open(config, !roles.is_empty())?;
+        let Opened { log, clock } = log::open(config, time)?;
+        let database = if roles.contains(&Role::Sinks) { Some(Database::serve(config)?) } else { None };
+        if let Some(database) = &database {
+            crate::commands::migrate(&database.target)?;
         }
         let mut pipeline = Self {
             log,
+            schemas,
+            opened_at: clock,
             database,
             processors: fieldline_processors::Progress::default(),
             config: config.clone(),
             stop: StopToken::default(),
             sinks: [SinkControl::new(), SinkControl::new()],
             history: SinkControl::new(),
+            ended: Arc::default(),
             threads: Vec::new(),
         };
-        pipeline.start_stages(time)?;
+        if roles.contains(&Role::Processors) {
+            pipeline.start_processors(time)?;
+        }
+        if let Some(target) = pipeline.database.as_ref().map(|database| database.target.clone()) {
+            pipeline.start_sinks(time, &target)?;
+        }
         Ok(pipeline)
     }
 
-    fn start_stages(&mut self, time: Time) -> Result<()> {
+    /// The ClickHouse that the sinks of this process write to.
+    pub fn target(&self) -> Result<&ClickHouseTarget> {
+        self.database.as_ref().map(|database| &database.target).context("no sinks run in this process")
+    }
+
+    fn start_processors(&mut self, time: Time) -> Result<()> {
         let processors = ProcessorConfig {
             progress: self.processors.clone(),
+            schemas: self.schemas.clone(),
             event_time: time == Time::Events,
             tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
             ..ProcessorConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
         let stop = self.stop.clone();
-        self.stage("processors", move |log, _| Ok(fieldline_processors::run(processors, log, stop)?))?;
+        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))
+    }
 
+    fn start_sinks(&mut self, time: Time, target: &ClickHouseTarget) -> Result<()> {
         let sink = SinkConfig {
             prefix: self.config.topics_prefix.clone(),
             batch: BatchLimits {
@@ -95,32 +173,49 @@ impl Pipeline {
                 age_max: Duration::from_millis(self.config.sinks_linger_ms),
                 ..BatchLimits::default()
             },
+            schemas: self.schemas.clone(),
             ..SinkConfig::default()
         };
-        let (config, control) = (sink.clone(), Arc::clone(&self.sinks[0]));
-        self.stage("raw sink", move |log, target| Ok(raw_sink::run(&config, log, &target, control)?))?;
-        let (config, control) = (sink, Arc::clone(&self.sinks[1]));
-        self.stage("results sink", move |log, target| Ok(results_sink::run(&config, log, &target, control)?))?;
+        let (config, control, target_of) = (sink.clone(), Arc::clone(&self.sinks[0]), target.clone());
+        self.stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
+        let (config, control, target_of) = (sink, Arc::clone(&self.sinks[1]), target.clone());
+        self.stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
 
         let config = history::HistoryConfig {
+            schemas: self.schemas.clone(),
             event_time: time == Time::Events,
             ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
-        let control = Arc::clone(&self.history);
-        self.stage("history worker", move |log, target| Ok(history::run(&config, log, &target, control)?))
+        let (control, target_of) = (Arc::clone(&self.history), target.clone());
+        self.stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
     }
 
-    fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>, ClickHouseTarget) -> Result<()> + Send + 'static) -> Result<()> {
-        let log: Arc<dyn Log> = self.log.clone();
-        let target = self.database.target.clone();
-        let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log, target));
+    fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
+        let log = Arc::clone(&self.log);
+        let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log));
         self.threads.push((name, thread.with_context(|| format!("starting the {name}"))?));
         Ok(())
+    }
+
+    /// What can be watched of it.
+    pub fn watched(&self) -> Watched {
+        let has_sinks = self.database.is_some();
+        let [raw, results] = self.sinks.clone();
+        let sinks = [("raw-sink", raw), ("results-sink", results), ("history", Arc::clone(&self.history))];
+        Watched {
+            processors: self.processors.clone(),
+            has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
+            sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
+            engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
+            schemas: self.schemas.clone(),
+            ended: Arc::clone(&self.ended),
+        }
     }
 
     /// Fails with the reason of a stage that has ended.
     pub fn check(&mut self) -> Result<()> {
         let Some(ended) = self.threads.iter().position(|(_, thread)| thread.is_finished()) else { return Ok(()) };
+        self.ended.store(true, Ordering::Relaxed);
         let (name, thread) = self.threads.swap_remove(ended);
         match thread.join() {
             Ok(Ok(())) => bail!("the {name} ended although nobody asked it to"),
@@ -170,12 +265,32 @@ impl Pipeline {
         Ok(ends)
     }
 
+    /// Returns when the group has committed `ends`; on Kafka its members may be anywhere, so who is behind is said aloud.
     fn wait_for(&mut self, group: &str, ends: &Ends) -> Result<()> {
         let group = format!("{}{group}", self.config.topics_prefix);
+        let pause = if self.config.kafka.is_some() { LOOK_EVERY_KAFKA } else { LOOK_EVERY };
         for (at, end) in ends {
-            while self.log.committed(&group, at)?.is_none_or(|committed| committed.offset < *end) {
+            let mut seen = None;
+            let mut since = Instant::now();
+            loop {
+                let committed = self.log.committed(&group, at)?.map(|committed| committed.offset);
+                if committed.is_some_and(|committed| committed >= *end) {
+                    break;
+                }
                 self.check()?;
-                std::thread::sleep(LOOK_EVERY);
+                if committed != seen {
+                    (seen, since) = (committed, Instant::now());
+                }
+                if since.elapsed() >= WARN_EVERY && self.threads.is_empty() {
+                    since = Instant::now();
+                    let TopicPartition { topic, partition } = at;
+                    let at = committed.map_or("nothing".to_owned(), |offset| format!("offset {offset}"));
+                    eprintln!(
+                        "waiting: group {group} has committed {at} of {end} in {topic} partition {partition} and does not move; \
+                         is `fieldline run` running?"
+                    );
+                }
+                std::thread::sleep(pause);
             }
         }
         Ok(())
@@ -184,7 +299,7 @@ impl Pipeline {
     /// Appends a tick to every partition of `activity`: the time from `since` to `at` held nothing.
     pub fn tick(&self, producer: &mut dyn Producer, since: Option<Timestamp>, at: Timestamp) -> Result<()> {
         let mut payload = Vec::new();
-        Codec::new().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
+        self.schemas.codec().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
         let topic = Topic::Activity.full_name(&self.config.topics_prefix);
         for partition in 0..self.config.topics_partitions {
             let destination = Destination::Partition(partition);
@@ -208,18 +323,5 @@ impl Pipeline {
 
 /// The formulas with the configured settings.
 pub fn definition(config: &Config) -> Definition {
-    Definition { finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
-}
-
-/// The embedded log of the data folder, held by this process from now on.
-pub fn open_log(config: &Config, time: Time) -> Result<Arc<EmbeddedLog>> {
-    let folder = config.data_dir.join("log");
-    std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let options = EmbeddedOptions {
-        sync: if config.log_store_fsync { Sync::Group(FSYNC_EVERY) } else { Sync::None },
-        event_time: time == Time::Events,
-        keep_all: time == Time::Events,
-        ..EmbeddedOptions::default()
-    };
-    Ok(EmbeddedLog::open(&folder, options)?)
+    Definition { number: config.definition_number, finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
 }

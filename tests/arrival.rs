@@ -39,8 +39,14 @@ fn straight() -> &'static Snapshot {
 
 #[test]
 fn shuffled_doubled_and_cut_in_three_gives_the_same_rows() {
+    let folder = import_shuffled(lines());
+    straight().assert_same(&Snapshot::of(&folder), ABOUT_ARRIVAL, "shuffled, partly doubled, in three files");
+}
+
+/// Shuffled, every fifth line doubled, cut into three files that are imported in any order.
+pub fn import_shuffled(lines: &[String]) -> Folder {
     let mut random = Random(3);
-    let mut shuffled = lines().to_vec();
+    let mut shuffled = lines.to_vec();
     let doubled: Vec<String> = shuffled.iter().filter(|_| random.below(5) == 0).cloned().collect();
     shuffled.extend(doubled);
     random.shuffle(&mut shuffled);
@@ -51,7 +57,7 @@ fn shuffled_doubled_and_cut_in_three_gives_the_same_rows() {
     for (number, part) in parts.into_iter().enumerate() {
         folder.import(&[&folder.write(&format!("part{number}.ndjson"), part)]);
     }
-    straight().assert_same(&Snapshot::of(&folder), ABOUT_ARRIVAL, "shuffled, partly doubled, in three files");
+    folder
 }
 
 #[test]
@@ -92,26 +98,93 @@ fn one_line_more_gives_the_rows_of_the_longer_file() {
 #[test]
 fn replayed_as_live_gives_the_same_rows_where_nothing_depends_on_arrival() {
     let folder = Folder::new();
-    let file = folder.write("days.ndjson", lines());
-    let until = last_time(lines()) + chrono::TimeDelta::hours(HOURS_UNTIL_FINAL);
-    folder.import(&["--as-live", "--until", &until.to_rfc3339(), &file]);
+    assert_same_as_live(straight(), &folder.write("days.ndjson", lines()), lines());
+}
+
+/// Replays the lines of a file as live and compares the rows with those of a straight import; A29, A19, A20 and distance
+/// apart. Returns how many rows were compared, and how many there are.
+pub fn assert_same_as_live(straight: &Snapshot, file: &str, lines: &[String]) -> (usize, usize) {
+    let folder = Folder::new();
+    let until = last_time(lines) + chrono::TimeDelta::hours(HOURS_UNTIL_FINAL);
+    folder.import(&["--as-live", "--until", &until.to_rfc3339(), file]);
     let live = Snapshot::of(&folder);
 
     let ignored = [ABOUT_ARRIVAL, &["distance_meters_lower_bound", "imported", "assigned"]].concat();
-    let lines = views::differences(&straight().0[ACTIVITY.name], &live.0[ACTIVITY.name], &ignored);
-    assert!(lines.is_empty(), "{}", views::first(&lines));
+    let differing = views::differences(&straight.0[ACTIVITY.name], &live.0[ACTIVITY.name], &ignored);
+    assert!(differing.is_empty(), "{}", views::first(&differing));
 
     // Rows with A29, and the days of such shifts, are compared apart: their cuts depend on where a computation began.
-    let apart: BTreeSet<Vec<String>> = [straight(), &live].iter().flat_map(|s| touched_by_a29(s)).collect();
+    let apart: BTreeSet<Vec<String>> = [straight, &live].iter().flat_map(|s| touched_by_a29(s)).collect();
     let mut compared = 0;
     for view in [&SHIFTS, &VISITS, &DAYS] {
-        let [this, that] = [straight(), &live].map(|snapshot| without_arrival(&snapshot.0[view.name], &apart));
-        let lines = views::differences(&this, &that, &ignored);
-        assert!(lines.is_empty(), "{}: {} cells differ\n{}", view.name, lines.len(), views::first(&lines));
+        let [this, that] = [straight, &live].map(|snapshot| without_arrival(&snapshot.0[view.name], &apart));
+        let differing = views::differences(&this, &that, &ignored);
+        assert!(differing.is_empty(), "{}: {} cells differ\n{}", view.name, differing.len(), views::first(&differing));
         compared += this.len();
     }
-    let all: usize = [&SHIFTS, &VISITS, &DAYS].iter().map(|view| straight().0[view.name].len()).sum();
+    let all: usize = [&SHIFTS, &VISITS, &DAYS].iter().map(|view| straight.0[view.name].len()).sum();
     assert!(compared * 10 >= all * 9, "{compared} of {all} rows compared");
+    (compared, all)
+}
+
+/// The time of a log does not go back: what cannot come live any more is refused, and nobody waits for it.
+#[test]
+fn a_replay_behind_the_logs_time_is_refused_and_one_ahead_of_the_clock_keeps_its_folder() {
+    let event = |id: u8, time: &str| {
+        format!(
+            "{{\"event\":\"technician_activity\",\"id\":\"0190a0a0-0000-7000-8000-0000000000{id:02x}\",\"created_at\":\"{time}\",\
+             \"technician_contact_id\":\"0190a0a0-0000-7000-8000-00000000ffff\",\"activity_type\":\"shift_start\"}}\n"
+        )
+    };
+    let folder = Folder::new();
+    let file = folder.write("one.ndjson", &[event(1, "2026-03-02T08:00:00Z")]);
+    folder.import(&["--as-live", &file]);
+    folder.import(&["--as-live", &file]);
+    folder.import(&["--as-live", "--until", "2026-03-09T08:00:00Z", &file]);
+    let refused = folder.run(&["import", "--as-live", &file]);
+    assert!(refused.code == Some(5) && refused.stderr.contains("2026-03-09"), "{refused:?}");
+
+    folder.import(&["--as-live", "--until", "2199-01-01T00:00:00Z", &file]);
+    let later = folder.write("later.ndjson", &[event(2, "2026-03-03T08:00:00Z")]);
+    for arguments in [&["import", &later][..], &["run"]] {
+        let refused = folder.run(arguments);
+        assert!(refused.code == Some(5) && refused.stderr.contains("has come to 2199-01-01"), "{refused:?}");
+    }
+}
+
+/// A replay says of each revision when it would have been published: a timer's at its due time, others in the next second.
+#[test]
+fn replayed_revisions_were_published_when_they_fell_due() {
+    let id = |n: u8| format!("0190a0a0-0000-7000-8000-0000000000{n:02x}");
+    let event = |n: u8, received: &str, created: &str, kind: &str| {
+        format!(
+            "{{\"event\":\"technician_activity\",\"id\":\"{}\",\"received_at\":\"{received}\",\"created_at\":\"{created}\",\
+             \"technician_contact_id\":\"{}\",\"activity_type\":\"{kind}\"}}\n",
+            id(n),
+            id(0)
+        )
+    };
+    let folder = Folder::new();
+    let file = folder.write(
+        "g4.ndjson",
+        &[
+            event(1, "2026-03-02T08:00:00.250Z", "2026-03-02T08:00:00Z", "shift_start"),
+            event(2, "2026-03-02T21:15:00Z", "2026-03-02T16:58:00Z", "shift_end"),
+        ],
+    );
+    folder.import(&["--as-live", "--until", "2026-03-07T12:00:00Z", &file]);
+    let rows =
+        folder.rows("SELECT formatDateTime(published_at, '%Y-%m-%d %H:%i:%s'), anomalies, finality FROM shifts_history ORDER BY version");
+    let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+    assert_eq!(
+        rows,
+        [
+            ["2026-03-02 08:00:01", "[]", "provisional"],
+            ["2026-03-02 19:00:00", "['A02']", "provisional"],
+            ["2026-03-02 21:15:01", "[]", "provisional"],
+            ["2026-03-05 16:58:00", "[]", "final"],
+        ]
+    );
 }
 
 /// The last time that any line carries.

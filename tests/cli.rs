@@ -23,8 +23,13 @@ fn a_wrong_command_line_or_setting_is_exit_code_2() {
         (&["--set", "sinks.batch_rows", "config"], "NAME=VALUE"),
         (&["--set", "sinks.batch_rowz=1", "run"], "sinks.batch_rowz"),
         (&["--set", "topics.partitions=0", "run"], "topics.partitions"),
-        (&["--set", "kafka.brokers=localhost:9092", "run"], "kafka.brokers"),
         (&["--config", "no-such-file.toml", "run"], "no-such-file.toml"),
+        (&["sql", "SELECT 1", "--format", "JSON; DROP"], "JSON; DROP"),
+        (&["import", "Cargo.toml", "--as-live", "--until", "2026-03-29T06:00:00"], "offset"),
+        (&["simulate", "--start", "2026-02-30"], "2026-02-30"),
+        (&["--log", "nope", "run"], "nope"),
+        (&["--set", "definition.number=0", "run"], "definition.number"),
+        (&["--set", "definition.number=4096", "run"], "definition.number"),
     ];
     for (arguments, named) in cases {
         let outcome = bare(arguments);
@@ -49,7 +54,7 @@ fn the_printed_sample_is_taken_as_a_settings_file() {
     let sample = bare(&["config"]);
     assert_eq!(sample.code, Some(0));
     assert!(sample.stdout.contains("[sinks]") && sample.stdout.contains("FIELDLINE_KAFKA_BROKERS"), "{}", sample.stdout);
-    let folder = Folder::new();
+    let folder = Folder::new().with_log();
     let file = folder.write("fieldline.toml", &[sample.stdout]);
     let outcome = folder.ok(&["--config", &file, "sql", "--format", "TSV", "SELECT 1"]);
     assert_eq!(outcome.stdout, "1\n");
@@ -57,7 +62,7 @@ fn the_printed_sample_is_taken_as_a_settings_file() {
 
 #[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
-    let folder = Folder::new();
+    let folder = Folder::new().with_log();
     let file = folder.write("fieldline.toml", &["[clickhouse]\ndatabase = \"of_the_file\"\n".to_owned()]);
     let asked = |environment: Option<&str>, flag: Option<&str>| {
         let mut command = folder.command(&["--config", &file]);
@@ -79,7 +84,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn the_data_folder_may_come_from_the_environment() {
-    let folder = Folder::new();
+    let folder = Folder::new().with_log();
     let mut command = bare_command();
     command.env("FIELDLINE_DATA_DIR", folder.path()).args(["sql", "--format", "TSV", "SELECT 1"]);
     assert_eq!(Running::start(command).finish().code, Some(0));
@@ -88,7 +93,7 @@ fn the_data_folder_may_come_from_the_environment() {
 
 #[test]
 fn a_failing_query_is_exit_code_5_with_its_reason_on_standard_error_only() {
-    let folder = Folder::new();
+    let folder = Folder::new().with_log();
     for (query, named) in [
         ("SELECT no_such_column FROM shifts", "no_such_column"),
         ("SELEC 1", "Syntax error"),
@@ -98,8 +103,6 @@ fn a_failing_query_is_exit_code_5_with_its_reason_on_standard_error_only() {
         assert_eq!(outcome.code, Some(5), "{outcome:?}");
         assert!(outcome.stderr.contains(named) && outcome.stdout.is_empty(), "{outcome:?}");
     }
-    let outcome = folder.run(&["sql", "SELECT 1", "--format", "JSON; DROP"]);
-    assert_eq!(outcome.code, Some(5), "{outcome:?}");
 }
 
 #[test]
@@ -107,7 +110,8 @@ fn a_missing_file_is_exit_code_5_and_named() {
     let folder = Folder::new();
     let outcome = folder.run(&["import", "no/such/file.ndjson"]);
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
-    assert!(outcome.stderr.contains("opening") && outcome.stderr.contains("file.ndjson"), "{outcome:?}");
+    assert!(outcome.stderr.contains("opening no/such/file.ndjson") && outcome.stderr.contains("import again"), "{outcome:?}");
+    assert!(!folder.path().exists(), "nothing is made for a name that is mistyped");
 }
 
 #[test]
@@ -179,9 +183,63 @@ fn standard_input_can_be_imported_and_asked() {
 fn a_relative_data_folder_is_taken_from_where_the_command_is_given() {
     let folder = Folder::new();
     let beside = folder.path().parent().unwrap().to_owned();
+    std::fs::create_dir_all(beside.join("here/log")).unwrap();
     let mut command = bare_command();
     command.current_dir(&beside).args(["--data-dir", "./here", "sql", "--format", "TSV", "SELECT count() FROM shifts"]);
     let outcome = Running::start(command).finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "0\n"), "{outcome:?}");
-    assert!(beside.join("here").exists());
+    assert!(beside.join("here/clickhouse").exists());
+}
+
+#[test]
+fn a_folder_without_data_is_exit_code_2_and_is_not_made() {
+    let folder = Folder::new();
+    for arguments in [&["sql", "SELECT 1"][..], &["verify"]] {
+        let outcome = folder.run(arguments);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.contains("there is no data in") && outcome.stdout.is_empty(), "{outcome:?}");
+    }
+    assert!(!folder.path().exists());
+}
+
+/// What the message about changed settings says can be done, and does what it says.
+#[test]
+fn settings_of_the_definition_change_with_its_number() {
+    let activity = |technician: u8, number: u8, kind: &str, at: &str| {
+        format!(
+            "{{\"event\":\"technician_activity\",\"id\":\"0190a0a0-0000-7000-8000-0000000000{technician}{number}\",\"created_at\":\"{at}\",\
+             \"technician_contact_id\":\"0190a0a0-0000-7000-8000-00000000000{technician}\",\"activity_type\":\"{kind}\"}}\n"
+        )
+    };
+    let day = |technician| {
+        [activity(technician, 1, "shift_start", "2026-02-02T08:00:00Z"), activity(technician, 2, "shift_end", "2026-02-02T16:00:00Z")]
+    };
+    let folder = Folder::new();
+    let days = folder.write("days.ndjson", &[day(1), day(2)].concat());
+    let until = |time: &'static str| ["import", "--as-live", "--until", time];
+    let rows = |folder: &Folder| folder.rows("SELECT definition_version, finality FROM shifts ORDER BY technician_contact_id");
+    folder.ok(&[&until("2026-02-06T00:00:00Z")[..], &[&days]].concat());
+    assert_eq!(rows(&folder), [["1", "final"], ["1", "final"]]);
+
+    let late = folder.write(
+        "late.ndjson",
+        &[activity(1, 3, "fuel_stop", "2026-02-02T12:00:00Z").replace("{\"event\"", "{\"received_at\":\"2026-02-06T01:00:00Z\",\"event\"")],
+    );
+    let hours = ["--set", "definition.finality_hours=100"];
+    let outcome = folder.run(&[&hours[..], &until("2026-02-06T02:00:00Z"), &[&late]].concat());
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("Set definition.number to 2 or higher"), "{outcome:?}");
+
+    let numbered = ["--set", "definition.finality_hours=100", "--set", "definition.number=2"];
+    folder.ok(&[&numbered[..], &until("2026-02-06T02:00:00Z"), &[&late]].concat());
+    assert_eq!(rows(&folder)[0], ["2", "provisional"], "touched");
+    assert_eq!(rows(&folder)[1], ["1", "final"], "as it was");
+    let report: Value = serde_json::from_str(&folder.ok(&[&numbered[..], &["verify", "--json"]].concat()).stdout).unwrap();
+    assert_eq!(report["results"]["apart"]["first"][0]["because"], "definition", "{report}");
+
+    let behind = folder.run(&[&until("2026-02-06T03:00:00Z")[..], &[&late]].concat());
+    assert_eq!(behind.code, Some(5), "{behind:?}");
+    assert!(behind.stderr.contains("set definition.number to 3 or higher"), "{behind:?}");
+    folder.ok(&[&numbered[..], &until("2026-02-06T21:00:00Z"), &[&late]].concat());
+    assert_eq!(rows(&folder)[0], ["2", "final"]);
 }

@@ -21,16 +21,20 @@ const VICTIMS: [Victim; 3] = [Victim::Pipeline, Victim::Engine, Victim::Everythi
 
 #[test]
 fn killed_at_random_moments_and_imported_again() {
-    let kills = if is_long() { 50 } else { 6 };
     let lines = events::undisputed(events::simulated(40, 5, 31, "heavy"));
+    let folder = Folder::new();
+    kill_and_import_again(&folder.write("days.ndjson", &lines), if is_long() { 50 } else { 6 });
+}
+
+/// Kills so many imports of the file, each with work pending, and compares what the next one leaves with a straight import.
+pub fn kill_and_import_again(file: &str, kills: usize) {
     let straight = Folder::new();
     let started = Instant::now();
-    straight.import(&[&straight.write("days.ndjson", &lines)]);
+    straight.import(&[file]);
     let straight_run = started.elapsed();
     let straight = Snapshot::of(&straight);
 
     let folder = Folder::new();
-    let file = folder.write("days.ndjson", &lines);
     let mut random = Random(41);
     let (mut hits, mut tries, mut with_pending_records) = (0, 0, 0);
     while hits < kills {
@@ -38,7 +42,7 @@ fn killed_at_random_moments_and_imported_again() {
         assert!(tries <= 3 * kills, "only {hits} of {tries} kills hit a living import: a kill that hits nothing proves nothing");
         let victim = VICTIMS[hits % VICTIMS.len()];
         let moment = Duration::from_micros(random.below(straight_run.as_micros() as u64 * 9 / 10));
-        let mut import = folder.spawn(&["import", &file]);
+        let mut import = folder.spawn(&["import", file]);
         std::thread::sleep(moment);
         if victim == Victim::Engine {
             // Early moments come before the engine has said where it is.
@@ -66,7 +70,7 @@ fn killed_at_random_moments_and_imported_again() {
         }
         with_pending_records += usize::from(log::pending(&folder) > 0);
     }
-    folder.import(&[&file]);
+    folder.import(&[file]);
     println!("{hits} kills of a living import in {tries} tries; {with_pending_records} left records pending in the log");
     assert!(with_pending_records > 0, "no kill left records pending");
 

@@ -1,6 +1,7 @@
 //! The binary as its users run it: real processes, the embedded log and the real engine, each test with a data folder
 //! of its own. The engine is fetched by the first test that needs it.
 //!
+//! `on_kafka` starts real Apache Kafka, where Java and Maven are; `FIELDLINE_DEMAND_KAFKA=1` makes their absence a failure.
 //! `FIELDLINE_LONG=1` runs the same tests longer; `FIELDLINE_EMS_FILE=FILE` adds a run over a file of real records.
 //!
 //! The oracle is the brute-force computation of `processors/core/tests/oracle`, which shares no code with the fold.
@@ -10,6 +11,7 @@
 mod arrival;
 mod cli;
 mod kills;
+mod on_kafka;
 mod real;
 mod refused;
 mod support;

@@ -32,13 +32,14 @@ fn each_golden_invalid_line_is_a_dead_letter_and_the_rest_arrives() {
     }
     lines.extend_from_slice(&good);
     let folder = Folder::new();
-    let outcome = folder.run(&["import", "--json", &folder.write("mixed.ndjson", &lines)]);
+    let file = folder.write("mixed.ndjson", &lines);
+    let outcome = folder.run(&["import", "--json", &file]);
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
     let summary: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["refused"], bad.len());
 
     let rows =
-        folder.rows("SELECT offset, reason, detail, hex(payload) FROM dead_letters WHERE topic = 'file:mixed.ndjson' ORDER BY offset");
+        folder.rows(&format!("SELECT offset, reason, detail, hex(payload) FROM dead_letters WHERE topic = 'file:{file}' ORDER BY offset"));
     assert_eq!(rows.len(), bad.len());
     for (row, (line, golden, text)) in rows.iter().zip(expected) {
         let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();

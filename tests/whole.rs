@@ -31,7 +31,8 @@ fn every_row_of_an_import_equals_the_oracle() {
     lines.extend(events::valid_lines());
     lines.push(repeated_shift_start(&lines));
     let folder = Folder::new();
-    let outcome = folder.import(&["--json", &folder.write("days.ndjson", &lines)]);
+    let file = folder.write("days.ndjson", &lines);
+    let outcome = folder.import(&["--json", &file]);
     let summary: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(summary["lines"], lines.len());
     assert_eq!(summary["events"].as_u64().unwrap() + summary["refused"].as_u64().unwrap(), lines.len() as u64);
@@ -42,7 +43,7 @@ fn every_row_of_an_import_equals_the_oracle() {
         folder.number("SELECT count() FROM technician_activity_log"),
         summary["events_by_kind"]["technician_activity"].as_i64().unwrap()
     );
-    let refused = folder.rows("SELECT offset FROM dead_letters WHERE topic = 'file:days.ndjson'");
+    let refused = folder.rows(&format!("SELECT offset FROM dead_letters WHERE topic = 'file:{file}'"));
     assert_eq!(refused.len() as u64, summary["refused"].as_u64().unwrap());
     assert!(!refused.is_empty(), "heavy faults damage some lines");
 

@@ -15,7 +15,7 @@ const HAND_OVER: u64 = 500;
 const TOPIC: &str = "activity";
 
 fn topic(log: &dyn Log) {
-    let made = log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions: 8, retention: None });
+    let made = log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions: 8, retention: None, compacted: false });
     assert!(made.is_ok(), "{made:?}");
 }
 

@@ -12,9 +12,13 @@ mod frame;
 pub mod kafka;
 pub mod limits;
 pub mod memory;
+mod reading;
+mod whole;
 
 pub use batch::{Batch, BatchBuilder, Record};
 pub use error::{Error, Result};
+pub use reading::{Reading, Readings};
+pub use whole::read_topic;
 
 use fieldline_schemas::Timestamp;
 use std::time::Duration;
@@ -33,6 +37,8 @@ pub struct TopicSpec {
     pub partitions: i32,
     /// `None`: records are kept for ever.
     pub retention: Option<Duration>,
+    /// Of one key only the newest record need be kept. A log may keep them all; the embedded one does.
+    pub compacted: bool,
 }
 
 /// What is known of an existing topic.
@@ -138,6 +144,10 @@ pub trait Consumer: Send {
     /// As last heard: on a cluster the end may be behind by a moment and the begin by a minute. Right after an assignment
     /// both are asked for.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks>;
+    /// The end of an owned partition as last heard of: asks nobody, so it may be called for every batch.
+    fn end_heard(&mut self, partition: &TopicPartition) -> Result<i64> {
+        Ok(self.watermarks(partition)?.end)
+    }
     fn pause(&mut self, partition: &TopicPartition) -> Result<()>;
     fn resume(&mut self, partition: &TopicPartition) -> Result<()>;
 

@@ -4,6 +4,7 @@
 
 use crate::route::{PLAN_RELEASED_BEFORE_US, destination, lane_of, plan_start, topic_of};
 use fieldline_log::{Append, AppendNumber, Log, Producer, TopicSpec};
+use fieldline_registry::Registry;
 use fieldline_schemas::events::{Common, CommunicationCall, DeadLetterReason, OperationalEvent, TechnicianActivity};
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::limits::PAYLOAD_BYTES_MAX;
@@ -29,11 +30,13 @@ pub struct PublisherConfig {
     pub makes_topics: bool,
     /// What time it is; `None`: this machine's clock.
     pub now: Option<fn() -> Timestamp>,
+    /// The ids that records are written with.
+    pub schemas: Registry,
 }
 
 impl Default for PublisherConfig {
     fn default() -> Self {
-        Self { prefix: PREFIX_DEFAULT.to_owned(), partitions: None, makes_topics: true, now: None }
+        Self { prefix: PREFIX_DEFAULT.to_owned(), partitions: None, makes_topics: true, now: None, schemas: Registry::default() }
     }
 }
 
@@ -88,7 +91,12 @@ impl Publisher {
                 Some(description) => description.partitions,
                 None if config.makes_topics => {
                     let retention = card.retention_us.map(|us| Duration::from_micros(us.unsigned_abs()));
-                    let spec = TopicSpec { name: name.clone(), partitions: config.partitions.unwrap_or(*partitions), retention };
+                    let spec = TopicSpec {
+                        name: name.clone(),
+                        partitions: config.partitions.unwrap_or(*partitions),
+                        retention,
+                        compacted: topic.card().compacted,
+                    };
                     log.ensure_topic(&spec).map_err(|source| PublishError::Topic { topic: name.clone(), source })?.partitions
                 }
                 None => {
@@ -98,7 +106,17 @@ impl Publisher {
             };
         }
         let producer = log.producer().map_err(|source| PublishError::Topic { topic: config.prefix.clone(), source })?;
-        Ok(Self { producer, codec: Codec::new(), topics, now: config.now.unwrap_or(machine_time), payload: Vec::with_capacity(1024) })
+        Ok(Self {
+            producer,
+            codec: config.schemas.codec(),
+            topics,
+            now: config.now.unwrap_or(machine_time),
+            payload: Vec::with_capacity(1024),
+        })
+    }
+
+    pub(crate) fn codec(&self) -> &Codec {
+        &self.codec
     }
 
     /// What time it is for this publisher.

@@ -3,9 +3,9 @@
 use super::simulate::{Feeder, today};
 use crate::cli::Demo;
 use crate::config::Config;
-use crate::pipeline::{Pipeline, Time};
+use crate::log::Time;
+use crate::pipeline::Pipeline;
 use anyhow::{Context, Result, bail};
-use fieldline_log::Log;
 use fieldline_producers::simulate::{Body, Emission, FaultKind, Faults, Simulator, SimulatorConfig};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType;
@@ -80,7 +80,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
     let (midnight, day_end) = (simulator.begins_at(), simulator.days_end_at());
     let (from, to) = (midnight + PLAYED_FROM_US, midnight + PLAYED_TO_US);
     let pace = (to.since(from) as f64) / f64::from(seconds.max(1)) / SECOND_US as f64;
-    let mut feeder = Feeder::new(&config.topics_prefix);
+    let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
     let mut producer = pipeline.log.producer()?;
     let mut teller = Teller::new(midnight);
     let mut emissions = simulator.peekable();
@@ -231,7 +231,7 @@ const TABLES: [(&str, &str); 4] = [
 ];
 
 fn show(pipeline: &mut Pipeline, json: bool) -> Result<()> {
-    let connection = Connection::open(&pipeline.database.target, Default::default())?;
+    let connection = Connection::open(pipeline.target()?, Default::default())?;
     let mut answer = serde_json::Map::new();
     for (title, query) in TABLES {
         if json {

@@ -1,8 +1,8 @@
-//! `fieldline engine install|status`.
+//! `fieldline engine install|status|run`.
 
 use crate::cli::EngineAction;
 use crate::config::Config;
-use crate::engine::library;
+use crate::engine::{Database, library};
 use anyhow::{Context, Result};
 use fieldline_sinks::engine::install;
 use std::path::Path;
@@ -14,6 +14,13 @@ pub fn run(config: &Config, action: &EngineAction) -> Result<()> {
                 return take(from);
             }
             println!("{}", library(config)?.display());
+        }
+        EngineAction::Run => {
+            let stopping = super::run::stop_signal()?;
+            let database = Database::start(config)?;
+            super::migrate(&database.target)?;
+            eprintln!("the engine of {} answers at {}; stop it with Ctrl-C", config.data_dir.display(), database.target.url);
+            stopping.recv().context("waiting for a signal")?;
         }
         EngineAction::Status(arguments) => {
             let found = install::locate(config.engine.as_deref())?;

@@ -1,13 +1,15 @@
 //! `fieldline import`: files in, and back when every row that follows from them can be queried.
 
+use super::WrongCommand;
 use crate::cli::Import;
 use crate::config::Config;
-use crate::pipeline::{Ends, Pipeline, Time};
-use anyhow::{Context, Result};
-use fieldline_log::{Append, Destination, Log};
+use crate::log::Time;
+use crate::pipeline::{Ends, Pipeline};
+use anyhow::{Result, bail};
+use fieldline_log::{Append, Destination};
 use fieldline_producers::import::{ImportOptions, ImportSummary, LivePlan, Progress, Source, import, plan_as_live};
 use fieldline_producers::{Publisher, PublisherConfig};
-use fieldline_schemas::time::SECOND_US;
+use fieldline_schemas::time::{MINUTE_US, SECOND_US};
 use fieldline_schemas::{Timestamp, Topic};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
@@ -16,12 +18,16 @@ use std::time::{Duration, Instant};
 
 /// The exit code of an import that refused lines.
 const SOME_REFUSED: u8 = 3;
+/// A replay may be repeated, as after a kill: each time lets the clock run on by a second.
+const REPEAT_US: i64 = MINUTE_US;
 /// How long the log may take to acknowledge the last records.
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 
 pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
     let until = arguments.until.as_deref().map(instant).transpose()?;
+    // A name that is mistyped is told before anything is made or imported.
+    sources.iter().try_for_each(Source::check)?;
     let time = if arguments.as_live { Time::Events } else { Time::Clock };
     let started = Instant::now();
     let mut pipeline = Pipeline::start(config, time)?;
@@ -49,9 +55,13 @@ pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
 }
 
 fn append(pipeline: &mut Pipeline, config: &Config, sources: &[Source], show: &mut dyn FnMut(&Progress)) -> Result<(ImportSummary, Ends)> {
-    let log: Arc<dyn Log> = pipeline.log.clone();
-    let settings =
-        PublisherConfig { prefix: config.topics_prefix.clone(), partitions: Some(config.topics_partitions), ..PublisherConfig::default() };
+    let log = Arc::clone(&pipeline.log);
+    let settings = PublisherConfig {
+        prefix: config.topics_prefix.clone(),
+        partitions: Some(config.topics_partitions),
+        schemas: pipeline.schemas.clone(),
+        ..PublisherConfig::default()
+    };
     let summary = import(&mut Publisher::new(log, settings)?, sources, &ImportOptions::default(), show)?;
     Ok((summary, pipeline.event_ends()?))
 }
@@ -65,15 +75,24 @@ fn as_live(
     show: &mut dyn FnMut(&Progress),
 ) -> Result<(ImportSummary, Ends)> {
     let plan = plan_as_live(sources, &ImportOptions::default(), show)?;
+    let last = plan.span().map(|(_, last)| last);
+    let end = until.into_iter().chain(last).max();
+    if let Some((clock, end)) = pipeline.opened_at.zip(end)
+        && end + REPEAT_US < clock
+    {
+        bail!(
+            "the log in {} has come to {clock}, the files end at {end}: what lies before can not come live any more. \
+             Use a --data-dir of its own, or import without --as-live",
+            config.data_dir.display()
+        );
+    }
     replay(pipeline, config, &plan)?;
     let ends = pipeline.event_ends()?;
-    let last = plan.span().map(|(_, last)| last);
-    let end = until.into_iter().chain(last.map(|last| last + SECOND_US)).max();
-    if let Some(end) = end {
+    if let Some(end) = end.into_iter().chain(pipeline.opened_at).max() {
         let mut producer = pipeline.log.producer()?;
         pipeline.tick(&mut *producer, last, end)?;
-        // The second that holds `end` is finished by the one after it.
-        pipeline.tick(&mut *producer, Some(end), end + SECOND_US)?;
+        // The second that holds `end` is over when the next one begins.
+        pipeline.tick(&mut *producer, Some(end), Timestamp((end.second() + 1) * SECOND_US))?;
         producer.flush(FLUSH_WAIT_MAX)?;
     }
     Ok((plan.summary, ends))
@@ -92,7 +111,7 @@ fn replay(pipeline: &mut Pipeline, config: &Config, plan: &LivePlan) -> Result<(
 
 fn instant(text: &str) -> Result<Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text)
-        .with_context(|| format!("--until {text:?}: RFC 3339 is wanted, as 2026-03-29T06:00:00Z"))?;
+        .map_err(|_| WrongCommand(format!("--until {text:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z")))?;
     Ok(Timestamp(time.timestamp_micros()))
 }
 
@@ -131,11 +150,18 @@ fn report(summary: &ImportSummary, elapsed: Duration, json: bool) {
     for (kind, count) in &summary.events_by_kind {
         println!("{count:>10}  {kind}");
     }
-    if summary.refused > 0 {
-        println!("{:>10}  lines refused: see the view dead_letters", summary.refused);
+    let later_plans = summary.later_plans();
+    if summary.refused > later_plans {
+        println!("{:>10}  lines refused: see the view dead_letters", summary.refused - later_plans);
+    }
+    if later_plans > 0 {
+        println!("{later_plans:>10}  plans refused and kept nowhere: they start more than 24 h from now; import them again then");
     }
     if summary.unmapped_keys > 0 {
-        println!("{:>10}  unknown keys, kept under metadata.unmapped", summary.unmapped_keys);
+        println!(
+            "{:>10}  unknown keys: those of events are kept under metadata.unmapped, those of other kinds only counted",
+            summary.unmapped_keys
+        );
     }
     let rate = summary.events as f64 / elapsed.as_secs_f64().max(1e-9);
     println!("imported and computed in {:.1} s ({rate:.0} events/s); ask with: fieldline sql 'SELECT …'", elapsed.as_secs_f64());

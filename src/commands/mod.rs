@@ -6,11 +6,54 @@ pub mod import;
 pub mod run;
 pub mod simulate;
 pub mod sql;
+pub mod topics;
 pub mod verify;
 
+use crate::config::Config;
+use crate::engine::Database;
 use anyhow::Result;
 use fieldline_sinks::clickhouse::ClickHouseTarget;
 use fieldline_sinks::migrate::{Engines, migrate as apply};
+
+/// What was typed can not be meant: exit code 2.
+#[derive(Debug)]
+pub struct WrongCommand(pub String);
+
+impl std::error::Error for WrongCommand {}
+
+impl std::fmt::Display for WrongCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whoever only looks makes no folder, so that a mistyped one does not pass for an empty one. Data in Kafka or in a
+/// ClickHouse of somebody's own are looked for there.
+pub fn ensure_data(config: &Config, place: Place) -> Result<()> {
+    let has = |name: &str| config.data_dir.join(name).exists();
+    let is_there = match place {
+        Place::Log => config.kafka.is_some() || has("log"),
+        Place::Tables => config.clickhouse.is_some() || has("log") || has("clickhouse"),
+    };
+    let folder = config.data_dir.display();
+    let hint = "name another folder with --data-dir, or make this one with `fieldline import` or `run`";
+    if is_there { Ok(()) } else { Err(WrongCommand(format!("there is no data in {folder}: {hint}")).into()) }
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Log,
+    Tables,
+}
+
+/// `fieldline migrate`: for whoever starts sinks only when the tables are there.
+pub fn migrate_only(config: &Config) -> Result<()> {
+    let database = Database::reach(config)?;
+    migrate(&database.target)?;
+    println!("the tables and views of {} at {} are up to date", database.target.database, database.target.url);
+    Ok(())
+}
 
 /// Brings the tables and views up to date.
 pub fn migrate(target: &ClickHouseTarget) -> Result<()> {

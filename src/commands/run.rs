@@ -1,18 +1,31 @@
 //! `fieldline run`: the pipeline until somebody stops it.
 
+use crate::cli::Run;
 use crate::config::Config;
-use crate::pipeline::{Pipeline, Time};
-use anyhow::{Context, Result};
+use crate::log::Time;
+use crate::pipeline::{Pipeline, Role};
+use anyhow::{Context, Result, ensure};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// How often the stages are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-pub fn run(config: &Config) -> Result<()> {
+pub fn run(config: &Config, arguments: &Run) -> Result<()> {
+    let roles = if arguments.role.is_empty() { &Role::ALL[..] } else { &arguments.role };
+    ensure!(
+        config.kafka.is_some() || Role::ALL.iter().all(|role| roles.contains(role)),
+        "--role divides the work between processes, which an embedded log can not be: it belongs to one. Set kafka.brokers, or leave --role out"
+    );
     let stopping = stop_signal()?;
-    let mut pipeline = Pipeline::start(config, Time::Clock)?;
-    eprintln!("fieldline runs on {}; stop it with Ctrl-C", config.data_dir.display());
+    let mut pipeline = Pipeline::start_roles(config, Time::Clock, roles)?;
+    if let Some(listen) = config.observe_listen {
+        let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
+        eprintln!("metrics at http://{address}/metrics");
+    }
+    let place = config.kafka.as_ref().map_or_else(|| config.data_dir.display().to_string(), |kafka| kafka.brokers.clone());
+    eprintln!("fieldline runs on {place}; stop it with Ctrl-C");
     let outcome = loop {
         match stopping.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Timeout) => {
@@ -29,7 +42,7 @@ pub fn run(config: &Config) -> Result<()> {
 }
 
 /// Tells of the first Ctrl-C or SIGTERM; a second one ends the process at once.
-fn stop_signal() -> Result<std::sync::mpsc::Receiver<()>> {
+pub fn stop_signal() -> Result<std::sync::mpsc::Receiver<()>> {
     let (tell, told) = channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("listening for signals")?;
     let listen = move || {

@@ -1,11 +1,13 @@
 //! `fieldline simulate`: events from a seed, as NDJSON or into the pipeline.
 
+use super::WrongCommand;
 use crate::cli::{FaultLevel, Simulate};
 use crate::config::Config;
-use crate::pipeline::{Pipeline, Time};
+use crate::log::Time;
+use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
-use fieldline_log::{Append, Destination, Log, Producer};
+use fieldline_log::{Append, Destination, Producer};
 use fieldline_producers::simulate::{Body, Emission, Faults, Simulator, SimulatorConfig, to_ndjson};
 use fieldline_schemas::topics::{Topic, key_in};
 use fieldline_schemas::wire::Codec;
@@ -13,12 +15,13 @@ use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
 const FLUSH_WAIT_MAX: Duration = Duration::from_secs(120);
+const PAUSE_MIN: Duration = Duration::from_millis(5);
 
 pub fn run(config: &Config, arguments: &Simulate) -> Result<()> {
     let simulator = Simulator::new(simulation(arguments)?)?;
     let emissions = simulator.take(arguments.limit.map_or(usize::MAX, |limit| limit as usize));
     if arguments.publish {
-        return publish(config, emissions, arguments.json);
+        return publish(config, emissions, arguments);
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let counts = to_ndjson(emissions, &mut out)?;
@@ -29,7 +32,7 @@ pub fn run(config: &Config, arguments: &Simulate) -> Result<()> {
 
 fn simulation(arguments: &Simulate) -> Result<SimulatorConfig> {
     let first_day = match &arguments.start {
-        Some(text) => text.parse().with_context(|| format!("--start {text:?}: a date is wanted, as 2026-03-29"))?,
+        Some(text) => text.parse().map_err(|_| WrongCommand(format!("--start {text:?}: a date is wanted, as 2026-03-29")))?,
         None => today() - chrono::Days::new(u64::from(arguments.days)),
     };
     let faults = match arguments.faults {
@@ -61,9 +64,9 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    pub fn new(prefix: &str) -> Self {
+    pub fn new(prefix: &str, codec: Codec) -> Self {
         let names = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
-        Self { codec: Codec::new(), names, payload: Vec::new() }
+        Self { codec, names, payload: Vec::new() }
     }
 
     /// With `as_live` at the emission's own time, else at the log's.
@@ -83,16 +86,16 @@ impl Feeder {
     }
 }
 
-fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, json: bool) -> Result<()> {
+fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, arguments: &Simulate) -> Result<()> {
     let mut pipeline = Pipeline::start(config, Time::Clock)?;
     let started = Instant::now();
-    let outcome = feed(&mut pipeline, config, emissions);
+    let outcome = feed(&mut pipeline, config, emissions, arguments.rate);
     let elapsed = started.elapsed();
     let stopped = pipeline.stop();
     let records = outcome?;
     stopped?;
     let rate = records as f64 / elapsed.as_secs_f64().max(1e-9);
-    if json {
+    if arguments.json {
         println!("{}", serde_json::json!({ "records": records, "elapsed_seconds": elapsed.as_secs_f64(), "records_per_second": rate }));
     } else {
         println!("{records} records, from the first append to the last row visible: {:.1} s ({rate:.0} records/s)", elapsed.as_secs_f64());
@@ -100,11 +103,22 @@ fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, json: boo
     Ok(())
 }
 
-fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>) -> Result<u64> {
+fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>, rate: Option<u32>) -> Result<u64> {
     let mut producer = pipeline.log.producer()?;
-    let mut feeder = Feeder::new(&config.topics_prefix);
+    let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
     let mut records = 0;
+    let started = Instant::now();
     for emission in emissions {
+        if let Some(rate) = rate {
+            let due = Duration::from_secs_f64(records as f64 / f64::from(rate));
+            let early = due.saturating_sub(started.elapsed());
+            // Sleeping for less costs more than it is worth.
+            if early >= PAUSE_MIN {
+                producer.acknowledged()?;
+                pipeline.check()?;
+                std::thread::sleep(early);
+            }
+        }
         feeder.append(&mut *producer, &emission, false)?;
         records += 1;
     }

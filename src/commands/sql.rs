@@ -1,9 +1,10 @@
 //! `fieldline sql`: a query and its result, nothing else on standard output.
 
+use super::{Place, WrongCommand};
 use crate::cli::Sql;
 use crate::config::Config;
 use crate::engine::Database;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use fieldline_sinks::clickhouse::Database as Connection;
 use std::io::{Read, Write};
 
@@ -17,7 +18,11 @@ pub fn run(config: &Config, arguments: &Sql) -> Result<()> {
         std::io::stdin().take(QUERY_BYTES_MAX).read_to_string(&mut query).context("reading the query from standard input")?;
     }
     let is_plain = !arguments.format.is_empty() && arguments.format.chars().all(|c| c.is_ascii_alphanumeric());
-    ensure!(is_plain, "--format {:?}: a ClickHouse format such as CSVWithNames or JSONEachRow is wanted", arguments.format);
+    if !is_plain {
+        let wanted = "a ClickHouse format such as CSVWithNames or JSONEachRow is wanted";
+        return Err(WrongCommand(format!("--format {:?}: {wanted}", arguments.format)).into());
+    }
+    super::ensure_data(config, Place::Tables)?;
     let database = Database::reach(config)?;
     super::migrate(&database.target)?;
     // A retried insert may stand twice in a table until ClickHouse merges it; FINAL makes tables as exact as the views.

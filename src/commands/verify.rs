@@ -1,11 +1,12 @@
 //! `fieldline verify`: every stored result computed again, and every record of the log found in the tables.
 
+use super::Place;
 use crate::cli::Json;
 use crate::config::Config;
 use crate::engine::Database;
-use crate::pipeline::{Time, definition, open_log};
+use crate::log::{self, Time};
+use crate::pipeline::definition;
 use anyhow::{Result, bail};
-use fieldline_log::Log;
 use fieldline_schemas::topics::Topic;
 use fieldline_sinks::verify::{Conservation, Findings, Report, VerifyConfig, VerifyProgress, conservation, verify};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,10 +16,12 @@ use std::process::ExitCode;
 const DIFFERENT: u8 = 1;
 
 pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
-    let log = open_log(config, Time::Events)?;
-    let database = Database::start(config)?;
+    super::ensure_data(config, Place::Log)?;
+    let log = log::open(config, if config.kafka.is_some() { Time::Clock } else { Time::Events })?.log;
+    let database = Database::serve(config)?;
     super::migrate(&database.target)?;
-    let kept = conservation(&*log, &config.topics_prefix, &database.target, Default::default())?;
+    let schemas = crate::registry::open(config, false)?;
+    let kept = conservation(&*log, &schemas, &config.topics_prefix, &database.target, Default::default())?;
     if let Some((stage, records)) = kept.pending.iter().next() {
         bail!(
             "{records} records are not worked through yet (group {stage}): `fieldline run` until it has caught up, or repeat the import, then verify"
@@ -58,7 +61,9 @@ fn tell(report: &Report, kept: &Conservation) {
     });
     list("missing: computed, not stored", &report.missing, ToString::to_string);
     list("extra: stored, but nothing in the log gives it", &report.extra, ToString::to_string);
-    list("apart: differences that the definitions allow (A29, positions)", &report.apart, |a| a.row.to_string());
+    list("apart: differences that the definitions allow (A29, positions, finality of another definition)", &report.apart, |a| {
+        a.row.to_string()
+    });
     println!("{:>10}  records and {} ticks in the log", kept.records, kept.ticks);
     list("lost: in the log, but in no table", &kept.missing, |p| format!("{} partition {} offset {}", p.topic, p.partition, p.offset));
 }

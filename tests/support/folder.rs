@@ -1,7 +1,7 @@
 //! A data folder and the commands that are run on it.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -20,6 +20,9 @@ pub struct Folder {
 #[derive(Debug)]
 pub struct Outcome {
     pub code: Option<i32>,
+    /// What killed it, where it did not end by itself. For the text of a failed assertion.
+    #[expect(dead_code, reason = "it is read where an outcome is printed")]
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -31,6 +34,12 @@ impl Folder {
 
     pub fn path(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// As if something had been imported here: `sql` makes no folder by itself.
+    pub fn with_log(self) -> Self {
+        std::fs::create_dir_all(self.path().join("log")).unwrap();
+        self
     }
 
     /// A file beside the data.
@@ -148,7 +157,7 @@ impl Running {
     }
 
     fn outcome(&self, status: ExitStatus) -> Outcome {
-        Outcome { code: status.code(), stdout: self.said("stdout"), stderr: self.said("stderr") }
+        Outcome { code: status.code(), signal: status.signal(), stdout: self.said("stdout"), stderr: self.said("stderr") }
     }
 
     pub fn said(&self, stream: &str) -> String {

@@ -25,7 +25,7 @@ pub const ALL: [&View; 6] = [&SHIFTS, &VISITS, &DAYS, &ACTIVITY, &CALLS, &OPERAT
 /// What concerns arrival and not the facts.
 pub const ABOUT_ARRIVAL: &[&str] = &["version", "caused_by", "as_of", "received_at", "partition", "offset", "definition_version"];
 /// Sums of floating point numbers, which the order of adding may change.
-const ROUNDED: &[&str] = &["distance_meters_lower_bound", "utilisation", "work_share", "travel_ratio"];
+pub const ROUNDED: &[&str] = &["distance_meters_lower_bound", "utilisation", "work_share", "travel_ratio"];
 
 /// Reads a view; no identity may be there twice (I2).
 pub fn read(folder: &Folder, view: &View) -> Table {

@@ -86,7 +86,7 @@ impl Suite<'_> {
 
     fn topic(&self, log: &Arc<dyn Log>, partitions: i32) -> String {
         let name = self.name("topic");
-        log.ensure_topic(&TopicSpec { name: name.clone(), partitions, retention: None }).unwrap();
+        log.ensure_topic(&TopicSpec { name: name.clone(), partitions, retention: None, compacted: false }).unwrap();
         name
     }
 

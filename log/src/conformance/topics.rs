@@ -9,7 +9,7 @@ pub(super) fn made_once(suite: &Suite<'_>) {
     let name = suite.name("topic");
     assert_eq!(log.describe_topic(&name).unwrap(), None);
     let retention = Some(Duration::from_secs(9 * 24 * 3600));
-    let spec = TopicSpec { name: name.clone(), partitions: 3, retention };
+    let spec = TopicSpec { name: name.clone(), partitions: 3, retention, compacted: false };
     let made = log.ensure_topic(&spec).unwrap();
     assert_eq!(made, TopicDescription { name: name.clone(), topic_id: made.topic_id, partitions: 3, retention });
     assert_eq!(log.ensure_topic(&spec).unwrap(), made);
@@ -19,7 +19,7 @@ pub(super) fn made_once(suite: &Suite<'_>) {
     let refused = log.ensure_topic(&TopicSpec { partitions: 4, ..spec });
     assert!(matches!(&refused, Err(Error::PartitionCount { topic, found: 3, wanted: 4 }) if *topic == name), "{refused:?}");
     for bad in ["", "a/b", "..", "a b", &"x".repeat(250)] {
-        let refused = log.ensure_topic(&TopicSpec { name: bad.to_owned(), partitions: 1, retention: None });
+        let refused = log.ensure_topic(&TopicSpec { name: bad.to_owned(), partitions: 1, retention: None, compacted: false });
         assert!(refused.is_err(), "topic name {bad:?} was taken");
     }
     drop(log);

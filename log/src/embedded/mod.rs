@@ -133,6 +133,11 @@ impl EmbeddedLog {
         &self.recovered
     }
 
+    /// The latest append time of any record; `None` where there is none yet.
+    pub fn clock(&self) -> Option<Timestamp> {
+        Some(self.shared.clock()).filter(|clock| *clock > Timestamp::MIN)
+    }
+
     /// All holes ever recorded, for whoever counts offsets against rows.
     pub fn holes(&self) -> Result<Vec<Hole>> {
         self.shared.registry.holes()

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::members::MemberNumbers;
 use super::native::Failure;
 use super::native::admin::Admin;
+use super::native::outsider::Outsider;
 use super::properties;
 use crate::broker::wake::lock;
 use crate::{Error, Result, TopicPartition};
@@ -27,6 +28,8 @@ pub(super) struct Cluster {
     giving_up: AtomicBool,
     /// Partition counts of topics that are known to exist.
     topics: Mutex<BTreeMap<String, i32>>,
+    /// Who asks what a group has committed.
+    outsiders: Mutex<BTreeMap<String, Arc<Outsider>>>,
     pub(super) members: Arc<MemberNumbers>,
 }
 
@@ -35,7 +38,14 @@ impl Cluster {
     pub(super) fn open(config: KafkaConfig) -> Result<Self> {
         config.check()?;
         let admin = Admin::open(&properties::admin(&config))?;
-        let cluster = Self { config, admin, giving_up: AtomicBool::new(false), topics: Mutex::default(), members: Arc::default() };
+        let cluster = Self {
+            config,
+            admin,
+            giving_up: AtomicBool::new(false),
+            topics: Mutex::default(),
+            outsiders: Mutex::default(),
+            members: Arc::default(),
+        };
         let asked_at = Instant::now();
         let connect = cluster.config.timeouts.connect;
         let attempt = connect.min(Duration::from_secs(1));
@@ -147,5 +157,15 @@ impl Cluster {
             return Ok(());
         }
         Err(Error::UnknownPartition { topic: at.topic.clone(), partition: at.partition, partitions })
+    }
+
+    pub(super) fn outsider(&self, group: &str) -> Result<Arc<Outsider>> {
+        let mut outsiders = lock(&self.outsiders);
+        if let Some(known) = outsiders.get(group) {
+            return Ok(Arc::clone(known));
+        }
+        let outsider = Arc::new(Outsider::open(&properties::outsider(&self.config, group))?);
+        outsiders.insert(group.to_owned(), Arc::clone(&outsider));
+        Ok(outsider)
     }
 }

@@ -29,6 +29,7 @@ mod topics;
 mod trouble;
 
 pub use config::{KafkaConfig, Mechanism, Sasl, Secret, Timeouts, Tls};
+pub use topics::TopicDifference;
 
 use crate::{Committed, Consumer, Log, Producer, Result, TopicDescription, TopicPartition, TopicSpec, Watermarks};
 use cluster::Cluster;
@@ -43,6 +44,11 @@ impl KafkaLog {
     /// Returns when a broker answered, at the latest after `timeouts.connect`.
     pub fn open(config: KafkaConfig) -> Result<Arc<Self>> {
         Ok(Arc::new(Self { cluster: Arc::new(Cluster::open(config)?) }))
+    }
+
+    /// How a topic differs from what is wanted of it; nothing where all is well. Makes and changes nothing.
+    pub fn check_topic(&self, spec: &TopicSpec) -> Result<Vec<TopicDifference>> {
+        self.cluster.topic_differences(spec)
     }
 
     /// From now on nothing is asked again: whoever waits for brokers that are gone gets an error at once, as do those who

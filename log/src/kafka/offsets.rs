@@ -18,7 +18,8 @@ impl Cluster {
         check_group(group)?;
         self.check_partition(at)?;
         let doing = || format!("asking what group {group} has committed for {} partition {}", at.topic, at.partition);
-        self.ask(doing, self.admin.context(), |wait| match self.admin.committed(group, at, wait) {
+        let outsider = self.outsider(group)?;
+        self.ask(doing, outsider.context(), |wait| match outsider.committed(at, wait) {
             // A group that nobody ever joined has committed nothing.
             Err(Failure { code: Code::GroupIdNotFound | Code::UnknownGroup, .. }) => Ok(None),
             answer => answer,

@@ -101,6 +101,13 @@ pub(super) fn admin(config: &KafkaConfig) -> ClientConfig {
     client
 }
 
+/// Of a client that asks what a group has committed and never joins it.
+pub(super) fn outsider(config: &KafkaConfig, group: &str) -> ClientConfig {
+    let mut client = common(config);
+    client.set("group.id", group).set("enable.auto.commit", "false").set("allow.auto.create.topics", "false");
+    client
+}
+
 pub(super) fn producer(config: &KafkaConfig) -> ClientConfig {
     let mut client = common(config);
     let defaults = [("linger.ms", ms(LINGER)), ("queue.buffering.max.messages", IN_FLIGHT_RECORDS_MAX.to_string())];

@@ -42,7 +42,7 @@ impl Cluster {
                 }
                 Some(metadata) if metadata.leaderless == 0 => {
                     if let Some(details) = self.topic_details(&spec.name)? {
-                        self.check_settings(&spec.name, &details.settings)?;
+                        self.check_settings(spec, &details.settings)?;
                         return Ok(describe(&spec.name, metadata, &details));
                     }
                     "it was deleted again".to_owned()
@@ -61,12 +61,11 @@ impl Cluster {
     }
 
     fn make_topic(&self, spec: &TopicSpec) -> Result<()> {
-        let retention_ms = spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
         // Named even where they are Kafka's defaults: a cluster may have others.
         let settings = [
             (TIMESTAMPS, self.timestamps().to_owned()),
-            (CLEANUP, "delete".to_owned()),
-            (RETENTION, retention_ms.to_string()),
+            (CLEANUP, cleanup(spec).to_owned()),
+            (RETENTION, retention_ms(spec).to_string()),
             (RETENTION_BYTES, "-1".to_owned()),
             (BYTES_MAX, BATCH_BYTES_MAX.to_string()),
         ];
@@ -112,23 +111,102 @@ impl Cluster {
         Ok(topic_id.zip(settings).map(|(topic_id, settings)| Details { topic_id, settings }))
     }
 
-    /// Settings under which results would be wrong or records lost.
-    fn check_settings(&self, topic: &str, settings: &BTreeMap<String, String>) -> Result<()> {
-        let refuse = |setting, found: &str, wanted: &str| {
-            Err(Error::TopicSetting { topic: topic.into(), setting, found: found.into(), wanted: wanted.into() })
-        };
-        let found = |setting: &str| settings.get(setting).map(String::as_str).unwrap_or_default();
-        if found(TIMESTAMPS) != self.timestamps() {
-            return refuse(TIMESTAMPS, found(TIMESTAMPS), self.timestamps());
+    /// The first difference that is refused.
+    fn check_settings(&self, spec: &TopicSpec, settings: &BTreeMap<String, String>) -> Result<()> {
+        match self.setting_differences(spec, settings).into_iter().find(|difference| difference.is_wrong) {
+            Some(TopicDifference { topic, what, found, wanted, .. }) => {
+                Err(Error::TopicSetting { topic: topic.into(), setting: what, found: found.into(), wanted: wanted.into() })
+            }
+            None => Ok(()),
         }
-        if found(CLEANUP) != "delete" {
-            return refuse(CLEANUP, found(CLEANUP), "delete");
+    }
+
+    fn setting_differences(&self, spec: &TopicSpec, settings: &BTreeMap<String, String>) -> Vec<TopicDifference> {
+        let found = |setting: &str| settings.get(setting).cloned().unwrap_or_default();
+        let mut differences = Vec::new();
+        let mut differs = |what: &'static str, wanted: String, is_wrong: bool, means: &'static str| {
+            differences.push(TopicDifference { topic: spec.name.clone(), what, found: found(what), wanted, is_wrong, means });
+        };
+        if found(TIMESTAMPS) != self.timestamps() {
+            let means = "the time of the log would be the senders' clocks: flags and finality would come at the wrong time";
+            differs(TIMESTAMPS, self.timestamps().to_owned(), true, means);
+        }
+        if found(CLEANUP) != cleanup(spec) {
+            let means = if spec.compacted {
+                "plans would be forgotten before they begin"
+            } else {
+                "records that something depends on would be deleted"
+            };
+            differs(CLEANUP, cleanup(spec).to_owned(), true, means);
         }
         if found(BYTES_MAX).parse::<usize>().is_ok_and(|max| max < BATCH_BYTES_MAX) {
-            return refuse(BYTES_MAX, found(BYTES_MAX), &format!("at least {BATCH_BYTES_MAX}"));
+            differs(BYTES_MAX, format!("at least {BATCH_BYTES_MAX}"), true, "large records would be refused by the brokers");
         }
-        Ok(())
+        let kept = found(RETENTION).parse::<i64>().unwrap_or(-1);
+        // Below zero is for ever, found or wanted.
+        if kept >= 0 && (retention_ms(spec) < 0 || kept < retention_ms(spec)) {
+            let means =
+                "records expire sooner: an outage that lasts longer loses them; below 204 h of activity nobody can take over a partition";
+            differs(RETENTION, retention_ms(spec).to_string(), false, means);
+        }
+        differences
     }
+
+    /// How an existing topic differs from what is wanted; nothing where all is well.
+    pub(super) fn topic_differences(&self, spec: &TopicSpec) -> Result<Vec<TopicDifference>> {
+        let whole = |what, found: String, wanted: String, means| {
+            vec![TopicDifference { topic: spec.name.clone(), what, found, wanted, is_wrong: true, means }]
+        };
+        let Some(metadata) = self.topic_metadata(&spec.name)? else {
+            return Ok(whole(
+                "topic",
+                "absent".to_owned(),
+                "there".to_owned(),
+                "nothing can be appended; `fieldline topics create` makes it",
+            ));
+        };
+        let Some(details) = self.topic_details(&spec.name)? else { return self.topic_differences(spec) };
+        let mut differences = self.setting_differences(spec, &details.settings);
+        if metadata.partitions != spec.partitions {
+            let means = "keys would hash to other partitions, and a technician's records lie in two; set topics.partitions to what is there, \
+                         or begin with new topics (topics.prefix)";
+            differences.extend(whole("partitions", metadata.partitions.to_string(), spec.partitions.to_string(), means));
+        }
+        Ok(differences)
+    }
+}
+
+/// How a topic differs from what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDifference {
+    pub topic: String,
+    /// A setting's name, `topic` or `partitions`.
+    pub what: &'static str,
+    pub found: String,
+    pub wanted: String,
+    /// Results would be wrong, or records lost, from the first record on.
+    pub is_wrong: bool,
+    /// What it would do.
+    pub means: &'static str,
+}
+
+impl std::fmt::Display for TopicDifference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { topic, what, found, wanted, means, .. } = self;
+        write!(f, "{topic}: {what} is {found}, wanted is {wanted}: {means}")
+    }
+}
+
+fn cleanup(spec: &TopicSpec) -> &'static str {
+    match (spec.compacted, spec.retention) {
+        (false, _) => "delete",
+        (true, None) => "compact",
+        (true, Some(_)) => "compact,delete",
+    }
+}
+
+fn retention_ms(spec: &TopicSpec) -> i64 {
+    spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn absent_is_none<T>(answer: std::result::Result<T, Failure>) -> std::result::Result<Option<T>, Failure> {

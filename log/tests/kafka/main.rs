@@ -45,7 +45,7 @@ fn position(offset: i64) -> Committed {
 
 fn make_topic(log: &dyn Log, partitions: i32) -> String {
     let name = name("topic");
-    log.ensure_topic(&TopicSpec { name: name.clone(), partitions, retention: None }).unwrap();
+    log.ensure_topic(&TopicSpec { name: name.clone(), partitions, retention: None, compacted: false }).unwrap();
     name
 }
 

@@ -37,7 +37,7 @@ fn names_passwords_and_rights() {
         guest.watermarks(&at(&topic, 0)).map(|_| ()),
         guest.describe_topic(&topic).map(|_| ()),
         guest.committed("fieldline", &at(&topic, 0)).map(|_| ()),
-        guest.ensure_topic(&TopicSpec { name: name("topic"), partitions: 1, retention: None }).map(|_| ()),
+        guest.ensure_topic(&TopicSpec { name: name("topic"), partitions: 1, retention: None, compacted: false }).map(|_| ()),
         guest.producer().unwrap().append(&topic, record(0, b"")).map(|_| ()),
     ];
     for refused in refusals {

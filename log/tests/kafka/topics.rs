@@ -19,7 +19,7 @@ fn a_topic_made_again_has_another_id() {
     kafka.tool(TOPICS, &["--delete", "--topic", &topic]);
     until("the deletion", || log.describe_topic(&topic).unwrap().is_none());
     assert!(matches!(log.watermarks(&at(&topic, 0)), Err(Error::UnknownTopic(named)) if named == topic));
-    let second = log.ensure_topic(&TopicSpec { name: topic.clone(), partitions: 2, retention: None }).unwrap();
+    let second = log.ensure_topic(&TopicSpec { name: topic.clone(), partitions: 2, retention: None, compacted: false }).unwrap();
     assert_ne!(first.topic_id, second.topic_id);
     append(&*log, &at(&topic, 1), 0..3);
 }
@@ -49,7 +49,7 @@ fn settings_under_which_results_would_be_wrong_are_refused() {
         let topic = make_topic(&*log, 1);
         let change = format!("{setting}={value}");
         kafka.tool(CONFIGS, &["--alter", "--entity-type", "topics", "--entity-name", &topic, "--add-config", &change]);
-        let refused = log.ensure_topic(&TopicSpec { name: topic.clone(), partitions: 1, retention: None }).unwrap_err();
+        let refused = log.ensure_topic(&TopicSpec { name: topic.clone(), partitions: 1, retention: None, compacted: false }).unwrap_err();
         let text = refused.to_string();
         assert!(matches!(refused, Error::TopicSetting { .. }), "{text}");
         for part in [topic.as_str(), setting, value, wanted] {
@@ -104,6 +104,6 @@ fn a_raised_partition_count_is_refused() {
     let log = open(config(kafka.bootstrap()));
     let topic = make_topic(&*log, 2);
     kafka.tool(TOPICS, &["--alter", "--topic", &topic, "--partitions", "3"]);
-    let refused = log.ensure_topic(&TopicSpec { name: topic, partitions: 2, retention: None });
+    let refused = log.ensure_topic(&TopicSpec { name: topic, partitions: 2, retention: None, compacted: false });
     assert!(matches!(refused, Err(Error::PartitionCount { found: 3, wanted: 2, .. })), "{refused:?}");
 }

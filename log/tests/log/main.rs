@@ -25,7 +25,7 @@ fn open(folder: &Path, options: EmbeddedOptions) -> Arc<EmbeddedLog> {
 }
 
 fn make_topic(log: &dyn Log, partitions: i32, retention: Option<Duration>) {
-    log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions, retention }).unwrap();
+    log.ensure_topic(&TopicSpec { name: TOPIC.into(), partitions, retention, compacted: false }).unwrap();
 }
 
 /// One batch of these values to one partition, acknowledged.

@@ -52,7 +52,7 @@ fn place_of(place: u8, visible: usize) -> usize {
 /// Runs the calls against a log and the lists beside it. The topic may hold records of earlier runs: this one's times
 /// begin at `since_s`, after all of theirs, and its group is its own.
 fn run(log: &dyn Log, topic: &str, group: &str, since_s: i64, calls: &[Call]) {
-    log.ensure_topic(&TopicSpec { name: topic.into(), partitions: PARTITIONS, retention: None }).unwrap();
+    log.ensure_topic(&TopicSpec { name: topic.into(), partitions: PARTITIONS, retention: None, compacted: false }).unwrap();
     let base: Vec<i64> =
         (0..PARTITIONS).map(|partition| log.watermarks(&TopicPartition { topic: topic.into(), partition }).unwrap().end).collect();
     let time = |time_s: i64| Timestamp((since_s + time_s) * 1_000_000);

@@ -1,13 +1,12 @@
 //! What a record costs: `cargo bench -p fieldline-processors-core --bench partition`.
 //!
-//! `state` is everything but the fold; `burst` is a backlog, where a technician's records share seconds of the log;
-//! `live` has each record in a second of its own, so that each one is folded.
+//! `burst` is a backlog, where a technician's records share seconds of the log; `live` has each record in a second of its
+//! own, so that each one changes rows; `refold` is the same with everything derived again each time.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::facts::ActivityFact;
-use fieldline_processors_core::fold::{self, Units};
-use fieldline_processors_core::partition::{Claim, Effects, Fold, Input, Partition, Record, Settings};
+use fieldline_processors_core::partition::{Claim, Effects, Input, Partition, Path, Record, Settings};
 use fieldline_schemas::events::ActivityType;
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
 use fieldline_schemas::time::{DAY_US, MINUTE_US, SECOND_US};
@@ -63,8 +62,8 @@ fn records(technicians: u64, days: i64, append_time: impl Fn(Timestamp, i64) -> 
         .collect()
 }
 
-fn apply_all(fold: Fold, records: &[Record]) -> Partition {
-    let mut partition = Partition::new(Settings { fold, ..Settings::single(Definition::default()) });
+fn apply_all(path: Path, records: &[Record]) -> Partition {
+    let mut partition = Partition::new(Settings { path, ..Settings::single(Definition::default()) });
     let mut effects = Effects::default();
     for record in records {
         if partition.apply(record, &mut effects).is_ok() {
@@ -80,13 +79,13 @@ fn partition(criterion: &mut Criterion) {
     let live = records(1_000, 8, |at, _| at);
     // 100,000 records in each second of the log.
     let burst = records(1_000, 8, |_, offset| end - 29 * DAY_US + offset * 10);
-    let cases: [(&str, Fold, &[Record]); 3] =
-        [("state", |_, _, _| Units::default(), &live), ("burst", fold::fold, &burst), ("live", fold::fold, &live)];
+    let cases: [(&str, Path, &[Record]); 3] =
+        [("burst", Path::Incremental, &burst), ("live", Path::Incremental, &live), ("refold", Path::Refold, &live)];
     let mut group = criterion.benchmark_group("partition");
     group.sample_size(10);
-    for (name, fold, records) in cases {
+    for (name, path, records) in cases {
         group.throughput(Throughput::Elements(records.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter_batched(|| (), |()| apply_all(fold, records), BatchSize::PerIteration));
+        group.bench_function(name, |bencher| bencher.iter_batched(|| (), |()| apply_all(path, records), BatchSize::PerIteration));
     }
     group.finish();
 }

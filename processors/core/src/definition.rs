@@ -8,6 +8,7 @@ pub const DEFINITION: u16 = 1;
 /// Settings of the fold, in microseconds unless the name says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Definition {
+    /// At least that of the formulas; higher where settings were changed on existing data. At most 4095, as versions pack it.
     pub number: u16,
     /// A result is final this long after its close.
     pub finality_us: i64,
@@ -48,3 +49,5 @@ pub const NEW_SHIFT_US: i64 = 11 * HOUR_US;
 pub const UNIT_US: i64 = DAY_US;
 /// How far back A29 looks.
 pub const CONTEXT_US: i64 = 72 * HOUR_US;
+/// An event at least this long after the one before it is a fresh start whatever came earlier (A29).
+pub const SILENCE_US: i64 = 12 * HOUR_US;

@@ -2,8 +2,8 @@
 
 use crate::progress::Progress;
 use fieldline_processors_core::definition::Definition;
-use fieldline_processors_core::fold;
-use fieldline_processors_core::partition::Fold;
+use fieldline_processors_core::partition::Path;
+use fieldline_registry::Registry;
 use std::time::Duration;
 
 /// Validated settings.
@@ -16,7 +16,8 @@ pub struct ProcessorConfig {
     /// Raised by hand when rows of another log must be overruled. 0 to 15.
     pub epoch: u8,
     pub definition: Definition,
-    pub fold: Fold,
+    /// How rows are brought up to date: the results are the same.
+    pub path: Path,
     /// A partition on which nothing moved for this long gets a tick. `None`: somebody else moves the time.
     pub tick_every: Option<Duration>,
     /// Outputs carry the clock of their partition as append time: on a log of event time (time-lapse).
@@ -30,6 +31,8 @@ pub struct ProcessorConfig {
     pub flush_wait: Duration,
     /// Where the state of each partition can be watched.
     pub progress: Progress,
+    /// The ids that records are written with, and whom to ask for those that are read.
+    pub schemas: Registry,
 }
 
 impl ProcessorConfig {
@@ -39,7 +42,7 @@ impl ProcessorConfig {
             workers: 1,
             epoch: 0,
             definition,
-            fold: fold::fold,
+            path: Path::Incremental,
             tick_every: Some(Duration::from_secs(1)),
             event_time: false,
             commit_every: Duration::from_secs(1),
@@ -47,6 +50,7 @@ impl ProcessorConfig {
             poll_records_max: 4096,
             flush_wait: Duration::from_secs(30),
             progress: Progress::default(),
+            schemas: Registry::default(),
         }
     }
 

@@ -44,7 +44,7 @@ impl Driver {
                     records += count;
                     idle = 0;
                 }
-                Turn::Ownership => idle = 0,
+                Turn::Ownership | Turn::Waiting => idle = 0,
                 Turn::Idle => idle += 1,
             }
         }

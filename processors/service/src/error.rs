@@ -16,15 +16,16 @@ pub enum ProcessorError {
     #[error("the note beside the committed offset of {} partition {} can not be read", at.topic, at.partition)]
     Note { at: TopicPartition, source: serde_json::Error },
     #[error(
-        "{} partition {} was processed with definition {theirs}, this program has {ours}: an older program must not overrule a newer one; \
-         start the newer one, or roll back with a new, higher definition number",
-        at.topic, at.partition
+        "{} partition {} was processed with definition {theirs}, this program has {ours}: what is older must not overrule what is \
+         newer. Start the newer program, with the settings definition.* that it had; to go back to an older one on purpose, set \
+         definition.number to {} or higher",
+        at.topic, at.partition, theirs.saturating_add(1)
     )]
     DefinitionBehind { at: TopicPartition, ours: u16, theirs: u16 },
     #[error(
         "{} partition {} was processed with other settings under the same definition number {number}: settings that change results \
-         (definition.*) need a higher number",
-        at.topic, at.partition
+         (definition.*) go with a number of their own. Set definition.number to {} or higher, or take back what was changed",
+        at.topic, at.partition, number.saturating_add(1)
     )]
     DefinitionDiffers { at: TopicPartition, number: u16 },
     #[error(

@@ -40,24 +40,59 @@ impl PartitionProgress {
     }
 }
 
+/// What a process has done in every partition that it owns or owned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub dead_letters: u64,
+    pub kpis: u64,
+    pub recompute_requests: u64,
+    pub counters: Counters,
+}
+
+impl Totals {
+    fn add(&mut self, progress: &PartitionProgress) {
+        self.dead_letters += progress.dead_letters;
+        self.kpis += progress.kpis;
+        self.recompute_requests += progress.recompute_requests;
+        self.counters = self.counters.plus(&progress.counters);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    owned: BTreeMap<TopicPartition, PartitionProgress>,
+    given_up: Totals,
+}
+
 /// A shared view of every owned partition.
 #[derive(Clone, Debug, Default)]
-pub struct Progress(Arc<Mutex<BTreeMap<TopicPartition, PartitionProgress>>>);
+pub struct Progress(Arc<Mutex<Shared>>);
 
 impl Progress {
     pub fn snapshot(&self) -> BTreeMap<TopicPartition, PartitionProgress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).owned.clone()
+    }
+
+    /// Totals since the process began; they only grow.
+    pub fn totals(&self) -> Totals {
+        let shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = shared.given_up;
+        shared.owned.values().for_each(|progress| totals.add(progress));
+        totals
     }
 
     pub(crate) fn set(&self, partition: &TopicPartition, progress: PartitionProgress) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get_mut(partition) {
+        let owned = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).owned;
+        match owned.get_mut(partition) {
             Some(known) => *known = progress,
-            None => drop(all.insert(partition.clone(), progress)),
+            None => drop(owned.insert(partition.clone(), progress)),
         }
     }
 
     pub(crate) fn remove(&self, partition: &TopicPartition) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = shared.owned.remove(partition) {
+            shared.given_up.add(&progress);
+        }
     }
 }

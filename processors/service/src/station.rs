@@ -77,7 +77,7 @@ impl Station {
             partitions: description.partitions,
             epoch: config.epoch,
             definition: config.definition,
-            fold: config.fold,
+            path: config.path,
         };
         let (work, start) = match (topic, left_at) {
             (Topic::Activity, Some(left_at)) => {

@@ -6,6 +6,8 @@ use crate::station::{Station, Work};
 use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
 use fieldline_schemas::events::{DeadLetter, Tick};
+use fieldline_schemas::results::Stamp;
+use fieldline_schemas::time::SECOND_US;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ const DEAD_LETTER_ROOM_BYTES: usize = 4 << 10;
 pub enum Turn {
     Records(usize),
     Ownership,
+    /// Records are there, and wait for a schema that the registry has not told yet.
+    Waiting,
     Idle,
 }
 
@@ -57,7 +61,7 @@ impl Worker {
         let producer = log.producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         let output = Output {
             producer,
-            codec: Codec::new(),
+            codec: config.schemas.codec(),
             bytes: Vec::new(),
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
@@ -65,10 +69,10 @@ impl Worker {
             event_time: config.event_time,
         };
         Ok(Self {
+            decoder: config.schemas.codec(),
             config,
             log,
             consumer,
-            decoder: Codec::new(),
             output,
             stations: Vec::new(),
             effects: Effects::default(),
@@ -107,8 +111,14 @@ impl Worker {
                 Turn::Ownership
             }
             Polled::Records(batch) => {
-                self.handle(&batch)?;
-                Turn::Records(batch.len())
+                let admitted = self.config.schemas.admits(&batch, self.consumer.as_mut());
+                match admitted.map_err(ProcessorError::log("putting back records of", &batch.partition))? {
+                    true => {
+                        self.handle(&batch)?;
+                        Turn::Records(batch.len())
+                    }
+                    false => Turn::Waiting,
+                }
             }
             Polled::Idle => Turn::Idle,
         };
@@ -172,8 +182,7 @@ impl Worker {
                 }
             }
         }
-        let watermarks = consumer.watermarks(&station.at).map_err(ProcessorError::log("asking for the watermarks of", &station.at))?;
-        station.progress.end = watermarks.end;
+        station.progress.end = consumer.end_heard(&station.at).map_err(ProcessorError::log("asking for the end of", &station.at))?;
         config.progress.set(&station.at, station.progress);
         Ok(())
     }
@@ -246,7 +255,10 @@ impl Output {
     ) -> Result<AppendNumber, ProcessorError> {
         let mut number = 0;
         for kpi in effects.kpis.drain(..) {
-            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), clock)?;
+            // Where events move the time, a row goes out when a clock that never stood still would have brought it out.
+            let Stamp { as_of, caused_by, .. } = kpi.stamp;
+            let due = if caused_by.is_some() { Timestamp((as_of.second() + 1) * SECOND_US) } else { as_of };
+            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), due.min(clock))?;
         }
         for request in effects.recompute.drain(..) {
             number = self.append(Topic::Recompute, &AnyRecord::RecomputeRequest(request), clock)?;

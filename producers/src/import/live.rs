@@ -6,7 +6,7 @@ use super::parse::ParsePlan;
 use super::pipeline::run;
 use super::source::Source;
 use super::summary::{ImportSummary, Progress};
-use fieldline_schemas::{Timestamp, Topic};
+use fieldline_schemas::{Codec, Timestamp, Topic};
 
 /// One record of a replay, encoded for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,9 @@ impl LivePlan {
 pub fn plan_as_live(sources: &[Source], options: &ImportOptions, progress: &mut dyn FnMut(&Progress)) -> Result<LivePlan, ImportError> {
     let mut plan = LivePlan::default();
     let (bytes, places) = (&mut plan.bytes, &mut plan.places);
-    plan.summary = run(sources, options, ParsePlan { received_at: None, imported: true }, progress, &mut |chunk| {
+    // The log of a replay is its own: single objects, so that two replays give the same bytes.
+    let parse = ParsePlan { codec: Codec::new(), received_at: None, imported: true };
+    plan.summary = run(sources, options, parse, progress, &mut |chunk| {
         let base = bytes.len();
         bytes.extend_from_slice(&chunk.bytes);
         places.extend(chunk.entries.iter().map(|entry| Place {

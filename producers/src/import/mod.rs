@@ -5,10 +5,11 @@
 //!                                                                     └─► refused lines ─► dead_letters
 //! ```
 //!
-//! Only bad lines are refused, and none is lost: a refused line becomes a dead letter of the source `file:<name>`, with
-//! its line number as the offset.
+//! Only bad lines are refused, and none is lost: a refused line becomes a dead letter of the source `file:<path as given>`,
+//! with its line number as the offset.
 
 mod error;
+mod gunzip;
 mod live;
 mod options;
 mod parse;
@@ -37,7 +38,7 @@ pub fn import(
     options: &ImportOptions,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ImportSummary, ImportError> {
-    let plan = ParsePlan { received_at: Some(publisher.now()), imported: true };
+    let plan = ParsePlan { codec: publisher.codec().clone(), received_at: Some(publisher.now()), imported: true };
     let outcome = run(sources, options, plan, progress, &mut |chunk| {
         for entry in &chunk.entries {
             publisher.append(entry.topic, chunk.key(entry), chunk.payload(entry), None)?;

@@ -2,6 +2,7 @@
 
 use super::options::LINE_BYTES_MAX;
 use super::reader::RawChunk;
+use super::source::Source;
 use super::summary::{Refusal, RefusedLine};
 use crate::publisher::checked;
 use crate::route::{PLAN_RELEASED_BEFORE_US, lane_of, plan_start, topic_of};
@@ -12,8 +13,10 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What lines are taken as.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ParsePlan {
+    /// Writes the records.
+    pub codec: Codec,
     /// When the broker takes them; `None`: as if live, each at its own time.
     pub received_at: Option<Timestamp>,
     /// Whether every event is marked as imported.
@@ -58,9 +61,10 @@ impl ParsedChunk {
 
 /// Parses chunks of one file.
 pub(super) struct Parser {
-    codec: Codec,
     plan: ParsePlan,
     file: String,
+    /// What its dead letters have for a topic.
+    topic: String,
     /// Now, for dead letters and for the plan's release where there is no other time.
     now: Timestamp,
     /// As-live time of the line before, under which a refused line is filed.
@@ -68,8 +72,8 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    pub fn new(file: String, plan: ParsePlan, now: Timestamp) -> Self {
-        Self { codec: Codec::new(), plan, file, now, last_at: Timestamp::MIN }
+    pub fn new(source: &Source, plan: ParsePlan, now: Timestamp) -> Self {
+        Self { plan, file: source.name(), topic: source.topic(), now, last_at: Timestamp::MIN }
     }
 
     pub fn parse(&mut self, raw: &RawChunk) -> ParsedChunk {
@@ -126,7 +130,9 @@ impl Parser {
         chunk.bytes.extend_from_slice(&key_in(topic, &record));
         let payload_start = chunk.bytes.len();
         // A record without any time (a contact) is there from the beginning.
-        if let Err(rejection) = checked(&self.codec, topic, &record, if at == Timestamp::MIN { self.now } else { at }, &mut chunk.bytes) {
+        if let Err(rejection) =
+            checked(&self.plan.codec, topic, &record, if at == Timestamp::MIN { self.now } else { at }, &mut chunk.bytes)
+        {
             chunk.bytes.truncate(key_start);
             return Err(rejection);
         }
@@ -142,13 +148,13 @@ impl Parser {
         Ok(())
     }
 
-    /// A bad line is reported and kept as a dead letter. Its source position is the file's name, a fingerprint of the line
-    /// in the partition's place, and the line's number: the same line of the same file is one dead letter however often
-    /// it is imported, and tomorrow's file of the same name takes nothing from it.
+    /// A bad line is reported and kept as a dead letter. Its source position is the path as it was given, a fingerprint
+    /// of the line in the partition's place, and the line's number: the same line of the same file is one dead letter
+    /// however often it is imported, and tomorrow's file of the same path takes nothing from it.
     fn refuse(&self, chunk: &mut ParsedChunk, number: u64, line: &[u8], rejection: Rejection) {
         let kept = &line[..line.len().min(LINE_BYTES_MAX)];
         let letter = AnyRecord::DeadLetter(DeadLetter {
-            topic: Cow::Owned(format!("file:{}", self.file)),
+            topic: Cow::Borrowed(&self.topic),
             partition: (xxh3_64(line) & 0x7fff_ffff) as i32,
             offset: i64::try_from(number).unwrap_or(i64::MAX),
             received_at: if self.last_at == Timestamp::MIN { self.now } else { self.last_at },
@@ -161,7 +167,7 @@ impl Parser {
         let key_start = chunk.bytes.len();
         chunk.bytes.extend_from_slice(&key_in(Topic::DeadLetters, &letter));
         let payload_start = chunk.bytes.len();
-        self.codec.encode(&letter, &mut chunk.bytes);
+        self.plan.codec.encode(&letter, &mut chunk.bytes);
         let payload_end = chunk.bytes.len();
         chunk.entries.push(Entry { topic: Topic::DeadLetters, at: self.last_at, key_start, payload_start, payload_end });
         chunk.refused.push(RefusedLine {

@@ -67,7 +67,7 @@ impl Run<'_> {
             let reader = scope.spawn(move || read_all(ChunkReader::new(input), &raw_in));
             for _ in 0..self.options.parsers.clamp(1, PARSERS_MAX) {
                 let (raw_out, parsed_in) = (Arc::clone(&raw_out), parsed_in.clone());
-                let parser = Parser::new(source.name(), self.plan, self.now);
+                let parser = Parser::new(source, self.plan.clone(), self.now);
                 scope.spawn(move || parse_all(parser, &raw_out, &parsed_in));
             }
             // The threads hold the only ends from here on, so that each stops when its neighbour does.

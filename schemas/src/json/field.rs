@@ -1,5 +1,6 @@
 //! The JSON form of each type of field.
 
+use super::number::{rounded_up, whole};
 use super::text::{Object, canonical, quoted};
 use crate::anomaly::Anomalies;
 use crate::events::*;
@@ -21,6 +22,9 @@ use uuid::Uuid;
 const NESTED: [&str; 2] = ["metadata", "ivr_path"];
 /// Fields whose default is not written.
 const DEFAULTED: [&str; 5] = ["revision", "voided", "imported", "assigned", "lone_worker"];
+
+/// The one whole number that is rounded.
+const ACCURACY: &str = "accuracy_meters";
 
 pub(crate) trait JsonField: Sized {
     /// An empty text means that there is no value (ids).
@@ -76,22 +80,18 @@ fn number_of(raw: &RawValue) -> Result<&str, Trouble> {
 }
 
 /// A whole number; `12.0` and `1.2e1` are 12, 12.5 is none.
-fn whole(raw: &RawValue) -> Result<i64, Trouble> {
-    /// Above this a double no longer tells whole numbers apart.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let number = number_of(raw)?;
-    if let Ok(whole) = number.parse() {
-        return Ok(whole);
-    }
-    match number.parse::<f64>() {
-        Ok(x) if x.fract() == 0.0 && x.abs() <= EXACT => Ok(x as i64),
-        _ => Err(Trouble::Range),
-    }
+fn whole_of(raw: &RawValue) -> Result<i64, Trouble> {
+    whole(number_of(raw)?).ok_or(Trouble::Range)
 }
 
-/// A time of RFC 3339; the offset is mandatory, digits past the microsecond are cut.
+/// A time of RFC 3339, which knows ASCII only; the offset is mandatory, digits past the microsecond are cut.
 pub(crate) fn time_of(raw: &RawValue) -> Result<chrono::DateTime<chrono::FixedOffset>, Trouble> {
-    chrono::DateTime::parse_from_rfc3339(&text_of(raw)?).map_err(|_| Trouble::Time)
+    let text = text_of(raw)?;
+    // The parser would take other signs, such as U+2212, for a minus.
+    if !text.is_ascii() {
+        return Err(Trouble::Time);
+    }
+    chrono::DateTime::parse_from_rfc3339(&text).map_err(|_| Trouble::Time)
 }
 
 macro_rules! json_fields {
@@ -112,15 +112,28 @@ macro_rules! json_fields {
 }
 json_fields! {
     bool: |raw| serde_json::from_str(raw.get()).map_err(|_| Trouble::Type)?, |b, out| write!(out, "{b}"), default false;
-    i16: |raw| i16::try_from(whole(raw)?).map_err(|_| Trouble::Range)?, |n, out| write!(out, "{n}");
-    i32: |raw| i32::try_from(whole(raw)?).map_err(|_| Trouble::Range)?, |n, out| write!(out, "{n}");
-    i64: |raw| whole(raw)?, |n, out| write!(out, "{n}");
-    u32: |raw| u32::try_from(whole(raw)?).map_err(|_| Trouble::Range)?, |n, out| write!(out, "{n}"), default 0;
+    i16: |raw| i16::try_from(whole_of(raw)?).map_err(|_| Trouble::Range)?, |n, out| write!(out, "{n}");
+    i64: |raw| whole_of(raw)?, |n, out| write!(out, "{n}");
+    u32: |raw| u32::try_from(whole_of(raw)?).map_err(|_| Trouble::Range)?, |n, out| write!(out, "{n}"), default 0;
     f64: |raw| finite(raw)?, |x, out| out.push_str(&serde_json::Value::from(*x).to_string());
     Timestamp: |raw| Timestamp(time_of(raw)?.timestamp_micros()), |t, out| write!(out, "\"{t}\"");
     Version: |_raw| Err(Trouble::Type)?, |v, out| write!(out, "{}", v.0);
     Cow<'_, [u8]>: |_raw| Err(Trouble::Type)?, |bytes, out| put_hex(bytes, out);
     Anomalies: |_raw| Err(Trouble::Type)?, |codes, out| out.push_str(&serde_json::Value::from_iter(codes.iter().map(|a| a.code())).to_string());
+}
+
+impl JsonField for i32 {
+    fn from_json(name: &'static str, raw: &RawValue) -> Result<Self, Fault> {
+        // No event is lost for the precision of a position: see A21.
+        if name == ACCURACY {
+            return Ok(rounded_up(number_of(raw)?));
+        }
+        Ok(i32::try_from(whole_of(raw)?).map_err(|_| Trouble::Range)?)
+    }
+    fn put(&self, _: &'static str, out: &mut String) -> Result<(), Fault> {
+        let _ = write!(out, "{self}");
+        Ok(())
+    }
 }
 
 fn finite(raw: &RawValue) -> Result<f64, Trouble> {

@@ -1,6 +1,7 @@
 //! The JSON form of records: HTTP bodies and NDJSON files.
 
 pub(crate) mod field;
+mod number;
 mod read;
 pub(crate) mod scan;
 pub(crate) mod text;

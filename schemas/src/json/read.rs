@@ -1,7 +1,7 @@
 //! One JSON object becomes one record.
 
 use super::field::{JsonRecord, time_of};
-use super::text::{Entry, Object, canonical, quoted};
+use super::text::{Entry, Object, canonical, object_of};
 use crate::events::{Common, DeadLetterReason, Location};
 use crate::limits::{JSON_BYTES_MAX, METADATA_DEPTH_MAX};
 use crate::rejection::{Fault, Rejection, Trouble};
@@ -86,7 +86,7 @@ fn read_kind(kind: Kind, mut object: Object<'_>, missing: Missing<'_>) -> Result
         }
     }
     let offset = offset_minutes(&object, &assigned);
-    unknown.extend(unknown_in_location(&object)?);
+    unknown.extend(set_aside_in_location(&mut object)?);
     let mut record = match kind {
         Kind::TechnicianActivity => AnyRecord::TechnicianActivity(JsonRecord::take(&mut object)?),
         Kind::CommunicationCall => AnyRecord::CommunicationCall(JsonRecord::take(&mut object)?),
@@ -98,6 +98,7 @@ fn read_kind(kind: Kind, mut object: Object<'_>, missing: Missing<'_>) -> Result
         _ => AnyRecord::AlertAction(JsonRecord::take(&mut object)?),
     };
     unknown.extend(object.into_rest());
+    unknown.retain(|(_, value)| !is_null(value));
     let mut unmapped = unknown.len();
     let common = match &mut record {
         AnyRecord::TechnicianActivity(r) => Some(&mut r.common),
@@ -137,19 +138,39 @@ fn offset_minutes(object: &Object<'_>, assigned: &[&str]) -> Option<i16> {
     i16::try_from(time.offset().local_minus_utc() / 60).ok()
 }
 
-/// The keys of `location` that are none of its fields, as an object.
-fn unknown_in_location<'a>(object: &Object<'_>) -> Result<Option<Entry<'a>>, Fault> {
+/// Takes out of `location` what has no place in it, as an object: the keys that are none of its fields, and coordinates
+/// beyond every double, since no event is lost for its position.
+fn set_aside_in_location<'a>(object: &mut Object<'_>) -> Result<Option<Entry<'a>>, Fault> {
     let Some(raw) = object.get("location") else { return Ok(None) };
     let fault = |trouble: Trouble| Fault::from(trouble).within("location");
     let mut location = Object::parse(raw.get()).map_err(fault)?;
-    location.set_aside(<Location<'_> as JsonRecord>::KEYS);
-    let rest = location.into_rest();
+    let (beyond, fields): (Vec<_>, Vec<_>) =
+        location.set_aside(<Location<'_> as JsonRecord>::KEYS).into_iter().partition(|(key, value)| is_beyond(key, value));
+    let mut rest = location.into_rest();
+    rest.retain(|(_, value)| !is_null(value));
+    rest.extend(beyond.iter().cloned());
     if rest.is_empty() {
         return Ok(None);
     }
-    let entries: Vec<String> = rest.iter().map(|(key, value)| format!("{}:{}", quoted(key), value.get())).collect();
-    let value = RawValue::from_string(format!("{{{}}}", entries.join(","))).map_err(|_| fault(Trouble::Json))?;
+    let value = RawValue::from_string(object_of(texts(&rest))).map_err(|_| fault(Trouble::Json))?;
+    if !beyond.is_empty() {
+        let fields = object_of(texts(&fields));
+        object.set_json("location", fields);
+    }
     Ok(Some((Cow::Borrowed("location"), Cow::Owned(value))))
+}
+
+/// Whether it is a coordinate that is a number, and too large for any.
+fn is_beyond(key: &str, value: &RawValue) -> bool {
+    matches!(key, "latitude" | "longitude") && value.get().parse().is_ok_and(f64::is_infinite)
+}
+
+fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+fn texts<'e>(entries: &'e [Entry<'_>]) -> impl Iterator<Item = (&'e str, &'e str)> {
+    entries.iter().map(|(key, value)| (&**key, value.get()))
 }
 
 /// Puts unknown keys under `unmapped` of the metadata; metadata that is no object goes there too. Where the sender's own
@@ -177,14 +198,9 @@ fn keep_unknown(common: &mut Common<'_>, unknown: &[Entry<'_>]) -> Result<bool, 
         let both = unmapped.get(key).map(|own| format!("[{own},{}]", value.get()));
         unmapped.insert(key.clone(), both.unwrap_or_else(|| value.get().to_owned()));
     }
-    let entries = |entries: &mut dyn Iterator<Item = (&str, &str)>| {
-        entries.map(|(key, value)| format!("{}:{value}", quoted(key))).collect::<Vec<_>>().join(",")
-    };
+    let unmapped = object_of(unmapped.iter().map(|(key, value)| (&**key, value.as_str())));
     let rest = metadata.into_rest();
-    let mut text = entries(&mut rest.iter().map(|(key, value)| (&**key, value.get())));
-    text.push_str(if text.is_empty() { "" } else { "," });
-    let unmapped = entries(&mut unmapped.iter().map(|(key, value)| (&**key, value.as_str())));
-    let whole = canonical(&format!("{{{text}\"{UNMAPPED}\":{{{unmapped}}}}}"), METADATA_DEPTH_MAX)?;
+    let whole = canonical(&object_of(texts(&rest).chain([(UNMAPPED, unmapped.as_str())])), METADATA_DEPTH_MAX)?;
     common.metadata = Some(Cow::Owned(whole));
     Ok(no_object)
 }

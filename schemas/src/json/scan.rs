@@ -1,4 +1,7 @@
-//! A quick look whether JSON text is in canonical form already, without building anything.
+//! A quick look whether JSON text is in canonical form already, without building anything (but for numbers that are long
+//! or have an exponent).
+
+use super::number::is_normal;
 
 /// Whether `json` is surely what `canonical` would give. `false` means that it may still be: text with escapes or with
 /// characters beyond ASCII in a key is left to the full reading.
@@ -90,6 +93,7 @@ impl<'a> Scan<'a> {
     }
 
     fn number(&mut self) -> Option<()> {
+        let from_here = self.rest;
         let _ = self.skip(b"-");
         if self.skip(b"0").is_none() {
             self.digits()?;
@@ -104,7 +108,7 @@ impl<'a> Scan<'a> {
             }
             self.digits()?;
         }
-        Some(())
+        is_normal(from_here.split_at_checked(from_here.len() - self.rest.len())?.0).then_some(())
     }
 }
 
@@ -117,10 +121,33 @@ mod tests {
     #[test]
     fn examples() {
         let check = |json: &str, expect: bool| assert_eq!(is_canonical(json, 3), expect, "{json}");
-        for json in ["{}", "[]", "0", "-1.5e+3", "true", r#"{"a":1,"b":[{}],"é":null}"#, r#""text""#] {
+        for json in
+            ["{}", "[]", "0", "-1.5", "1.5e300", "1e-300", "12345678901234567890", "true", r#"{"a":1,"b":[{}],"é":null}"#, r#""text""#]
+        {
             check(json, true);
         }
-        for json in ["", " {}", "{ }", "01", "1.", "-", "1e", r#"{"b":1,"a":2}"#, r#"{"a":1,"a":2}"#, "[1,]", "tru", "{}x", "[[[[]]]]"] {
+        for json in [
+            "",
+            " {}",
+            "{ }",
+            "01",
+            "1.",
+            "-",
+            "1e",
+            "-0",
+            "1.0",
+            "0.0",
+            "1e1",
+            "1E300",
+            "1e+300",
+            "1.50e300",
+            r#"{"b":1,"a":2}"#,
+            r#"{"a":1,"a":2}"#,
+            "[1,]",
+            "tru",
+            "{}x",
+            "[[[[]]]]",
+        ] {
             check(json, false);
         }
     }

@@ -1,9 +1,10 @@
 //! JSON objects as they stand, and JSON text in canonical form.
 //!
-//! Canonical: compact, keys sorted by their bytes, text escaped only where JSON demands it, numbers exactly as they were
-//! sent (600.5, 1e3 and 20-digit integers survive). A key that stands twice in one object is refused: readers of JSON
+//! Canonical: compact, keys sorted by their bytes, text escaped only where JSON demands it, numbers in one spelling that
+//! loses no digit (600.5 and 20-digit integers stay, 1e3 is 1000). A key that stands twice in one object is refused: readers of JSON
 //! differ in which one they take, and a record must mean the same to all of them.
 
+use super::number::put_normal;
 use crate::rejection::Trouble;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -68,7 +69,12 @@ impl<'a> Object<'a> {
 
     /// Sets a key to a text.
     pub fn set_text(&mut self, key: &'static str, text: &str) {
-        if let Ok(value) = RawValue::from_string(quoted(text)) {
+        self.set_json(key, quoted(text));
+    }
+
+    /// Sets a key to a value that is well-formed JSON.
+    pub fn set_json(&mut self, key: &'static str, json: String) {
+        if let Ok(value) = RawValue::from_string(json) {
             self.entries.retain(|(name, _)| name != key);
             self.entries.push((Cow::Borrowed(key), Cow::Owned(value)));
         }
@@ -83,6 +89,12 @@ impl<'a> Object<'a> {
     pub fn into_rest(self) -> Vec<Entry<'a>> {
         self.entries
     }
+}
+
+/// Keys and values as the text of one object.
+pub(crate) fn object_of<'e>(entries: impl IntoIterator<Item = (&'e str, &'e str)>) -> String {
+    let entries: Vec<String> = entries.into_iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
+    format!("{{{}}}", entries.join(","))
 }
 
 /// A text as JSON.
@@ -127,7 +139,8 @@ fn put_canonical(json: &str, depth_left: usize, out: &mut String) -> Result<(), 
             let text: Key = serde_json::from_str(json).map_err(|_| Trouble::Json)?;
             out.push_str(&quoted(&text.0));
         }
-        // A number, true, false or null: as it stands.
+        Some(b'-' | b'0'..=b'9') => put_normal(json, out),
+        // True, false or null.
         _ => out.push_str(json),
     }
     Ok(())
@@ -138,13 +151,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_form_sorts_compacts_and_keeps_numbers() {
+    fn canonical_form_sorts_compacts_and_spells_numbers_in_one_way() {
         let check =
             |json: &str, expect: Result<&str, Trouble>| assert_eq!(canonical(json, 4).as_deref(), expect.as_ref().map(|s| *s), "{json}");
-        check(
-            r#" { "b" : 600.5 , "a" : [ 1e3 , 12345678901234567890 , -0.0 ] } "#,
-            Ok(r#"{"a":[1e3,12345678901234567890,-0.0],"b":600.5}"#),
-        );
+        check(r#" { "b" : 600.5 , "a" : [ 1e3 , 12345678901234567890 , -0.0 ] } "#, Ok(r#"{"a":[1000,12345678901234567890,0],"b":600.5}"#));
         check(r#"{"é":"\u00e9\n","\u0061":null}"#, Ok(r#"{"a":null,"é":"é\n"}"#));
         check(r#""text""#, Ok(r#""text""#));
         check("[[[[]]]]", Ok("[[[[]]]]"));

@@ -4,8 +4,9 @@
 //! Confluent's (`00`, then the schema's id, most significant byte first). A frame that names exactly our current schema
 //! takes the fast codec; any other known schema goes through `apache-avro`'s resolving reader into the same types.
 
-use super::embedded::{fingerprint, schemas};
+use super::embedded::schemas;
 use super::field::Field;
+use super::ids::{Route, SchemaError, SchemaIds};
 use super::input::Input;
 use super::record::{AnyRecord, Kind};
 use super::tombstone::Tombstone;
@@ -16,8 +17,7 @@ use crate::rejection::{Fault, Rejection, Trouble};
 use crate::results::{EpisodeResult, Kpi, KpiRecord, ShiftResult, Stamp};
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::schema_compatibility::SchemaCompatibility;
-use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -35,25 +35,13 @@ pub enum SchemaId {
     Registry(u32),
 }
 
-/// Why a schema cannot be registered with the codec.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    #[error("cannot parse the schema of {id:?}")]
-    Parse { id: SchemaId, source: Box<apache_avro::Error> },
-    #[error("schema {id:?} is of a record named {name:?}, which is none of ours")]
-    UnknownName { id: SchemaId, name: String },
-    #[error("records of schema {id:?} cannot be read as {kind}: {reason}")]
-    Incompatible { id: SchemaId, kind: &'static str, reason: String },
-}
-
-/// What to do with a payload of a known schema.
-#[derive(Clone, Debug)]
-enum Route {
-    /// Exactly our current schema.
-    Fast(Kind),
-    /// Another schema of the same kind.
-    Resolve(Kind, Arc<Schema>),
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fingerprint(fingerprint) => write!(f, "with fingerprint {fingerprint:016x}"),
+            Self::Registry(id) => write!(f, "with registry id {id}"),
+        }
+    }
 }
 
 /// Knows the schemas of the log.
@@ -61,7 +49,7 @@ enum Route {
 pub struct Codec {
     /// In the order of `Kind::ALL`, the frequent ones first.
     fingerprints: Vec<u64>,
-    registered: BTreeMap<SchemaId, Route>,
+    ids: Arc<SchemaIds>,
 }
 
 impl Default for Codec {
@@ -71,26 +59,22 @@ impl Default for Codec {
 }
 
 impl Codec {
-    /// A codec that knows the schemas of this release.
+    /// A codec that knows the schemas of this release, and writes single objects.
     pub fn new() -> Self {
-        apache_avro::util::max_allocation_bytes(RESOLVE_BYTES_MAX);
-        Self { fingerprints: schemas().all().iter().map(|s| s.fingerprint).collect(), registered: BTreeMap::new() }
+        Self::with_ids(Arc::default())
     }
 
-    /// The same codec, which also reads what was written with the schema `json`, framed with `id`.
-    pub fn with_schema(mut self, id: SchemaId, json: &str) -> Result<Self, SchemaError> {
-        let schema = Schema::parse_str(json).map_err(|source| SchemaError::Parse { id, source: Box::new(source) })?;
-        let name = schema.name().map(|name| name.name().to_owned()).unwrap_or_default();
-        let kind = Kind::from_name(&name).ok_or(SchemaError::UnknownName { id, name })?;
-        let ours = schemas().of(kind);
-        SchemaCompatibility::can_read(&schema, &ours.schema).map_err(|source| SchemaError::Incompatible {
-            id,
-            kind: kind.name(),
-            reason: source.to_string(),
-        })?;
-        let same = fingerprint(&schema) == ours.fingerprint && logical_types(json) == logical_types(ours.json);
-        let route = if same { Route::Fast(kind) } else { Route::Resolve(kind, Arc::new(schema)) };
-        self.registered.insert(id, route);
+    /// The same with the ids of a schema registry, which it shares: what is learned there is known here at once, and what
+    /// is adopted there is written here from the next record on.
+    pub fn with_ids(ids: Arc<SchemaIds>) -> Self {
+        apache_avro::util::max_allocation_bytes(RESOLVE_BYTES_MAX);
+        Self { fingerprints: schemas().all().iter().map(|s| s.fingerprint).collect(), ids }
+    }
+
+    /// The same, which also reads what was written with the schema `json` and framed with `id`; so does every codec that
+    /// shares the table.
+    pub fn with_schema(self, id: SchemaId, json: &str) -> Result<Self, SchemaError> {
+        self.ids.learn(id, json)?;
         Ok(self)
     }
 
@@ -106,22 +90,38 @@ impl Codec {
         {
             return decode_fast(*kind, datum);
         }
-        match self.registered.get(&id) {
-            Some(Route::Fast(kind)) => decode_fast(*kind, datum),
-            Some(Route::Resolve(kind, writer)) => decode_resolving(*kind, writer, datum),
-            None => Err(Rejection::new(
-                DeadLetterReason::UnknownSchema,
-                match id {
-                    SchemaId::Fingerprint(fingerprint) => format!("no schema with fingerprint {fingerprint:016x} is known"),
-                    SchemaId::Registry(id) => format!("no schema with registry id {id} is known"),
-                },
-            )),
+        match self.ids.route(id) {
+            Some(Route::Fast(kind)) => decode_fast(kind, datum),
+            Some(Route::Resolve(kind, writer)) => decode_resolving(kind, &writer, datum),
+            Some(Route::Refuse(error)) => Err(Rejection::new(DeadLetterReason::UnknownSchema, error.to_string())),
+            None => Err(Rejection::new(DeadLetterReason::UnknownSchema, format!("no schema {id} is known"))),
         }
     }
 
-    /// Appends the record to `to`, in Avro single-object encoding. What lies outside the limits of this crate is written
-    /// as it is, and refused by `decode` or `validate`.
+    /// The registry's id in a payload that cannot be decoded before somebody has asked what it means.
+    #[inline]
+    pub fn unknown_id(&self, payload: &[u8]) -> Option<u32> {
+        match payload.split_first_chunk::<5>()? {
+            ([CONFLUENT, id @ ..], _) => Some(u32::from_be_bytes(*id)).filter(|id| !self.ids.knows(SchemaId::Registry(*id))),
+            _ => None,
+        }
+    }
+
+    /// Appends the record to `to`, framed with the registry's id of our schema where it has one, else as a single object.
+    /// What lies outside the limits of this crate is written as it is, and refused by `decode` or `validate`.
     pub fn encode(&self, record: &AnyRecord<'_>, to: &mut Vec<u8>) {
+        match self.ids.own(record.kind()) {
+            Some(id) => {
+                to.push(CONFLUENT);
+                to.extend_from_slice(&id.to_be_bytes());
+                write_datum(record, to);
+            }
+            None => self.encode_single_object(record, to),
+        }
+    }
+
+    /// Appends the record to `to`, in Avro single-object encoding: what can be read without anybody's registry.
+    pub fn encode_single_object(&self, record: &AnyRecord<'_>, to: &mut Vec<u8>) {
         to.extend_from_slice(&SINGLE_OBJECT);
         let fingerprint = self.fingerprints.get(record.kind() as usize).copied().unwrap_or_default();
         to.extend_from_slice(&fingerprint.to_le_bytes());
@@ -259,22 +259,4 @@ fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Result<AnyReco
         return Err(Fault::from(Trouble::LeftOver).reject(kind.name()));
     }
     from_avro_value(kind, value)
-}
-
-/// The schema's JSON without what does not change how bytes are read. The fingerprint leaves the logical types out, so
-/// that milliseconds would pass for microseconds.
-fn logical_types(json: &str) -> Option<serde_json::Value> {
-    fn strip(value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::Object(object) => {
-                ["doc", "default", "aliases", "order", "namespace"].iter().for_each(|key| drop(object.remove(*key)));
-                object.values_mut().for_each(strip);
-            }
-            serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::from_str(json).ok()?;
-    strip(&mut value);
-    Some(value)
 }

@@ -2,7 +2,6 @@
 
 use super::record::Kind;
 use apache_avro::Schema;
-use apache_avro::rabin::Rabin;
 use std::sync::OnceLock;
 
 /// A kind's current schema.
@@ -66,7 +65,22 @@ pub fn schemas() -> &'static Schemas {
 
 /// CRC-64-AVRO of a schema's parsing canonical form.
 pub(crate) fn fingerprint(schema: &Schema) -> u64 {
-    let bytes = schema.fingerprint::<Rabin>().bytes;
-    // The digest is the number's eight bytes, least significant first.
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    crc_64_avro(canonical_form(schema).as_bytes())
+}
+
+/// The parsing canonical form. `apache-avro` leaves a type with a logical type at `{"type":"long"}` where Java's
+/// `SchemaNormalization`, and by it everybody else, has `"long"`: the fingerprint would be one that nobody knows.
+fn canonical_form(schema: &Schema) -> String {
+    const PRIMITIVES: [&str; 8] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
+    // There is no white space in it, and no name holds a quotation mark.
+    PRIMITIVES.iter().fold(schema.canonical_form(), |form, name| form.replace(&format!(r#"{{"type":"{name}"}}"#), &format!("\"{name}\"")))
+}
+
+/// As the Avro specification has it.
+fn crc_64_avro(bytes: &[u8]) -> u64 {
+    const EMPTY: u64 = 0xc15d_213a_a4d7_a795;
+    bytes.iter().fold(EMPTY, |crc, byte| {
+        let low = (0..8).fold((crc ^ u64::from(*byte)) & 0xff, |low, _| low >> 1 ^ EMPTY & (low & 1).wrapping_neg());
+        crc >> 8 ^ low
+    })
 }

@@ -25,6 +25,7 @@ fn absent_null_and_default_are_the_same() {
         r#""visit_id":"""#,
         r#""visit_id":null"#,
         r#""location":null"#,
+        r#""unknown":null"#,
         r#""metadata":null"#,
         r#""utc_offset_minutes":0"#,
         r#""assigned":["id","created_at"]"#,
@@ -54,7 +55,11 @@ fn every_other_difference_counts() {
         r#""location":{"longitude":1}"#,
         r#""location":{"latitude":0}"#,
         r#""metadata":{"a":1}"#,
-        r#""metadata":{"a":1.0}"#,
+        r#""metadata":{"a":1.5}"#,
+        r#""metadata":{"a":"1"}"#,
+        r#""metadata":{"a":9007199254740993}"#,
+        r#""metadata":{"a":9007199254740992}"#,
+        r#""metadata":{"a":null}"#,
         r#""metadata":{"a":[1]}"#,
         r#""unknown":1"#,
     ] {
@@ -78,6 +83,10 @@ fn times_are_instants_and_metadata_is_canonical() {
         hash(&format!(r#"{AT},"metadata":{{"a":[1,2],"b":"é"}}"#))
     );
     assert_eq!(hash(&format!(r#"{AT},"location":{{"latitude":-0.0}}"#)), hash(&format!(r#"{AT},"location":{{"latitude":0}}"#)));
+    for (one, other) in [("1", "1.0"), ("10", "1e1"), ("1E1", "1e1"), ("0.10", "0.1"), ("-0", "0"), ("1e400", "10e399")] {
+        let metadata = |number: &str| hash(&format!(r#"{AT},"metadata":{{"a":[{number}]}}"#));
+        assert_eq!(metadata(one), metadata(other), "{one} and {other}");
+    }
 
     // Metadata that another producer wrote as it liked.
     let (mut one, mut other) = (activity(AT), activity(AT));
@@ -85,7 +94,7 @@ fn times_are_instants_and_metadata_is_canonical() {
         let AnyRecord::TechnicianActivity(activity) = record else { panic!() };
         activity.common.metadata = Some(metadata.into());
     };
-    set(&mut one, r#"{ "b": 1, "a": 2 }"#);
+    set(&mut one, r#"{ "b": 1.0, "a": 2 }"#);
     set(&mut other, r#"{"a":2,"b":1}"#);
     assert_eq!(content_hash(&one), content_hash(&other));
 }
@@ -106,7 +115,7 @@ fn what_is_not_known_differs_from_no() {
 #[test]
 fn hashes_are_stable_across_releases() {
     let full = r#""created_at":"2026-03-02T09:00:00+01:00","revision":3,"visit_id":"0190a0a0-0000-7000-8000-00000000000b","notes":"a",
-        "location":{"latitude":52.5,"longitude":4.25,"accuracy_meters":7},"metadata":{"b":1e3,"a":null},"device_sequence":9"#;
+        "location":{"latitude":52.5,"longitude":4.25,"accuracy_meters":7},"metadata":{"b":1000,"a":null,"c":[0.25,-3.5,12345678901234567890]},"device_sequence":9,"imported":true"#;
     assert_eq!(format!("{:032x}", hash(AT)), "0947b0db302f35594b3c0282836ac506");
-    assert_eq!(format!("{:032x}", hash(full)), "e76aed482414c3d397d6b8370f56d3db");
+    assert_eq!(format!("{:032x}", hash(full)), "483c810b6301bac020581d5681827f20");
 }

@@ -2,8 +2,9 @@
 
 use crate::generate::{Random, value};
 use fieldline_schemas::events::Location;
+use fieldline_schemas::json::read_json;
 use fieldline_schemas::wire::from_avro_value;
-use fieldline_schemas::{Kind, Missing, from_json, location_is_valid, stop_duration_us, to_json};
+use fieldline_schemas::{AnyRecord, Kind, Missing, from_json, location_is_valid, stop_duration_us, to_json};
 
 /// Every kind can be shown as one JSON object on one line.
 #[test]
@@ -38,6 +39,34 @@ fn a_rejection_never_quotes_what_was_sent() {
     ] {
         assert!(!from_json(line, Missing::Refuse).unwrap_err().to_string().contains("secret"), "{line}");
     }
+}
+
+/// No emergency is lost for its position: a coordinate beyond every double is absent, and kept where unknown keys are.
+#[test]
+fn a_coordinate_beyond_every_double_is_set_aside() {
+    let read = |event: &str, location: &str| {
+        let line = format!(
+            r#"{{"event":"{event}","id":"0190a0a0-0000-7000-8000-000000000001","created_at":"2026-03-02T08:00:00Z","device_id":"d",
+            "technician_contact_id":"0190a0a0-0000-7000-8000-00000000000a","activity_type":"emergency_stop","location":{location}}}"#
+        );
+        read_json(&line, Missing::Refuse)
+    };
+    let got = read("technician_activity", r#"{"latitude":10e399,"longitude":-1e999,"accuracy_meters":3,"altitude":7}"#).unwrap();
+    let AnyRecord::TechnicianActivity(activity) = &got.record else { panic!() };
+    assert_eq!(activity.location, Some(Location { accuracy_meters: Some(3), ..Location::default() }));
+    assert_eq!(
+        activity.common.metadata.as_deref(),
+        Some(r#"{"unmapped":{"location":{"altitude":7,"latitude":1e400,"longitude":-1e999}}}"#)
+    );
+    assert_eq!(got.unmapped, 1);
+
+    // Where there is no metadata it is only counted.
+    let got = read("device_heartbeat", r#"{"latitude":1e400,"longitude":4}"#).unwrap();
+    let AnyRecord::DeviceHeartbeat(heartbeat) = &got.record else { panic!() };
+    assert_eq!(heartbeat.location, Some(Location { longitude: Some(4.0), ..Location::default() }));
+    // The heartbeat has no id and no activity_type.
+    assert_eq!(got.unmapped, 3);
+    assert_eq!(read("technician_activity", r#"{"latitude":"1e400"}"#).unwrap_err().reason.symbol(), "undecodable");
 }
 
 #[test]

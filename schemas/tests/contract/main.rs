@@ -7,5 +7,6 @@ mod generate;
 mod golden;
 mod hostile;
 mod json;
+mod registered;
 mod validation;
 mod wire;

@@ -86,11 +86,11 @@ FROM
     SELECT
         technician_contact_id,
         visit_id,
-        argMinIf(r.shift_id, (r.first_in_shift_at, r.first_event_at, r.first_event_id), NOT is_deleted AND r.shift_id IS NOT NULL) AS shift_id_,
+        argMinIf(r.shift_id, (r.first_in_shift_at, r.settles_at, r.first_event_at, r.first_event_id), NOT is_deleted AND r.shift_id IS NOT NULL) AS shift_id_,
         toUInt32(countIf(NOT is_deleted AND has_attendance)) AS attendances_,
         minIf(r.travel_started_at, NOT is_deleted) AS travel_started_at_,
         minIf(r.arrived_at, NOT is_deleted) AS arrived_at_,
-        argMaxIf(tuple(r.left_at), (r.first_event_at, r.last_event_at, r.first_event_id), NOT is_deleted AND has_attendance).1 AS left_at_,
+        argMaxIf(tuple(r.left_at), (r.first_event_at, r.last_event_at, r.left_at IS NULL, r.first_event_id), NOT is_deleted AND has_attendance).1 AS left_at_,
         minIf(r.completed_at, NOT is_deleted) AS completed_at_,
         sumIf(r.travel_seconds_lo, NOT is_deleted AND has_travel) AS travel_seconds_lo_,
         if(countIf(NOT is_deleted AND has_travel) = 0 OR countIf(NOT is_deleted AND has_travel AND r.travel_seconds_hi IS NULL) > 0, NULL, sumIf(r.travel_seconds_hi, NOT is_deleted AND has_travel)) AS travel_seconds_hi_,

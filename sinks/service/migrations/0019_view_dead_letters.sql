@@ -1,12 +1,12 @@
 CREATE OR REPLACE VIEW dead_letters
 (
-    topic LowCardinality(String) COMMENT 'Topic of the record',
-    partition Int32 COMMENT 'Its partition',
-    offset Int64 COMMENT 'Its offset',
+    topic LowCardinality(String) COMMENT 'Topic of the record; file: and the path as given for a line of a file',
+    partition Int32 COMMENT 'Its partition; of a line of a file a fingerprint of its bytes',
+    offset Int64 COMMENT 'Its offset; of a file the line number',
     received_at DateTime64(6, 'UTC') COMMENT 'When the log took it',
     reason LowCardinality(String) COMMENT 'Why it could not be understood; a closed list',
     detail String COMMENT 'Field and position, never the person''s data',
-    stage LowCardinality(String) COMMENT 'decode or validate',
+    stage LowCardinality(String) COMMENT 'decode, validate or import',
     key String COMMENT 'The original record''s key',
     payload String COMMENT 'The original bytes',
     dead_lettered_at DateTime64(6, 'UTC') COMMENT 'When it was set aside'

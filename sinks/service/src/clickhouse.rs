@@ -56,6 +56,9 @@ pub enum Answer {
     Impossible(String),
     #[error("writing the answer: {0}")]
     Output(String),
+    /// As in `fieldline sql … | head`.
+    #[error("whoever reads the answer has seen enough")]
+    ReaderGone,
 }
 
 impl Answer {
@@ -112,7 +115,10 @@ impl Connection {
     pub async fn fetch(&self, sql: &str, format: &str, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), Answer> {
         let mut cursor = self.client.query_raw(sql).fetch_bytes(format).map_err(answer)?;
         while let Some(piece) = self.within_attempt(async { cursor.next().await.map_err(answer) }).await? {
-            take(&piece).map_err(|error| Answer::Output(error.to_string()))?;
+            take(&piece).map_err(|error| match error.kind() {
+                std::io::ErrorKind::BrokenPipe => Answer::ReaderGone,
+                _ => Answer::Output(error.to_string()),
+            })?;
         }
         Ok(())
     }

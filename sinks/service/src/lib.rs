@@ -4,10 +4,11 @@
 //! * `writer`: one insert until it is acknowledged or must stop; `clickhouse`: the only file that names the client.
 //! * `migrate`: brings a database to what this release expects, from `migrations/`.
 //! * `engine`: the embedded ClickHouse.
-//! * `history`: computes the past again; `verify`: proves that what is stored follows from the log.
+//! * `histogram`: what is observed of inserts. `history`: computes the past again; `verify`: proves that what is stored follows from the log.
 
 pub mod clickhouse;
 pub mod engine;
+mod histogram;
 pub mod history;
 pub mod migrate;
 pub mod raw_sink;
@@ -17,5 +18,6 @@ pub mod verify;
 pub mod writer;
 
 pub use clickhouse::{Answer, ClickHouseTarget, Connection, Database, Deadlines};
+pub use histogram::{Histogram, Observed};
 pub use migrate::{Engines, MigrateError, migrate};
 pub use sink::{BatchLimits, SinkConfig, SinkControl, SinkError};

@@ -1,4 +1,5 @@
-//! Brings a database to what this binary expects: numbered statements, each applied once and recorded.
+//! Brings a database to what this binary expects: numbered statements, each applied once and recorded. Views hold nothing,
+//! so one whose text has changed is made again; a table that was made by another text is refused.
 
 use crate::clickhouse::{Answer, ClickHouseTarget, Connection, Deadlines, runtime};
 use crate::writer::{Action, WriterConfig, decide};
@@ -8,6 +9,9 @@ use std::time::{Duration, Instant};
 
 /// How long a server that does not answer, or is just starting, is tried again for one statement.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How the statement of a view begins.
+const VIEW: &str = "CREATE OR REPLACE VIEW ";
 
 /// One statement. Idempotent, so that a crash between it and its record does no harm.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,8 @@ migrations! {
     "0017_view_visits_history.sql"
     "0018_view_technician_days.sql"
     "0019_view_dead_letters.sql"
-    "0020_view_data_quality.sql"
+    "0020_view_near_duplicates.sql"
+    "0021_view_data_quality.sql"
 }
 
 impl Migration {
@@ -63,6 +68,11 @@ impl Migration {
     /// What is recorded of its text.
     pub fn hash(&self) -> String {
         format!("{:032x}", xxhash_rust::xxh3::xxh3_128(self.sql.as_bytes()))
+    }
+
+    /// Whether it makes a view, and so can be applied over any other text of its number.
+    fn is_view(&self) -> bool {
+        self.sql.starts_with(VIEW)
     }
 
     fn statement(&self, engines: Engines) -> String {
@@ -99,14 +109,15 @@ pub enum MigrateError {
     )]
     Ahead { database: String, found: u32, known: u32 },
     #[error(
-        "migration {number} of database {database} was applied with another text than this release has: the database was made by another build"
+        "migration {number} of database {database} was applied with another text than this release has: the database was made by another build; \
+         run that one, or import into a new database"
     )]
     Changed { database: String, number: u32 },
     #[error("database name {0:?} is not a letter followed by letters, digits and underscores")]
     Name(String),
 }
 
-/// Makes the database if it is missing and applies what is missing in it. Returns how many statements were applied.
+/// Makes the database if it is missing and applies what is missing in it, or is a view of another text. Returns how many statements were applied.
 pub fn migrate(target: &ClickHouseTarget, engines: Engines, deadlines: Deadlines) -> Result<usize, MigrateError> {
     let database = &target.database;
     let starts_well = database.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -178,6 +189,7 @@ fn plan<'a>(applied: &BTreeMap<u32, String>, known: &'a [Migration], database: &
         match applied.get(&migration.number) {
             None => missing.push(migration),
             Some(hash) if *hash == migration.hash() => {}
+            Some(_) if migration.is_view() => missing.push(migration),
             Some(_) => return Err(MigrateError::Changed { database: database.to_owned(), number: migration.number }),
         }
     }
@@ -188,7 +200,8 @@ fn plan<'a>(applied: &BTreeMap<u32, String>, known: &'a [Migration], database: &
 mod tests {
     use super::*;
 
-    const KNOWN: &[Migration] = &[Migration { number: 1, name: "a", sql: "A" }, Migration { number: 2, name: "b", sql: "B" }];
+    const KNOWN: &[Migration] =
+        &[Migration { number: 1, name: "a", sql: "A" }, Migration { number: 2, name: "b", sql: "CREATE OR REPLACE VIEW b" }];
 
     fn numbers(applied: &[(u32, String)]) -> Result<Vec<u32>, MigrateError> {
         let applied = applied.iter().cloned().collect();
@@ -200,6 +213,11 @@ mod tests {
         assert_eq!(numbers(&[]).unwrap(), [1, 2]);
         assert_eq!(numbers(&[(1, KNOWN[0].hash())]).unwrap(), [2]);
         assert_eq!(numbers(&[(1, KNOWN[0].hash()), (2, KNOWN[1].hash())]).unwrap(), Vec::<u32>::new());
+    }
+
+    #[test]
+    fn a_view_that_changed_is_made_again() {
+        assert_eq!(numbers(&[(1, KNOWN[0].hash()), (2, "other".into())]).unwrap(), [2]);
     }
 
     #[test]
@@ -221,8 +239,7 @@ mod tests {
     #[test]
     fn every_statement_can_be_repeated() {
         for migration in MIGRATIONS {
-            let repeatable =
-                ["CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ", "ALTER TABLE "].iter().any(|p| migration.sql.starts_with(p));
+            let repeatable = ["CREATE TABLE IF NOT EXISTS ", VIEW, "ALTER TABLE "].iter().any(|p| migration.sql.starts_with(p));
             assert!(repeatable && !migration.sql.lines().any(|line| line.ends_with(';')), "{:04}_{}", migration.number, migration.name);
         }
     }

@@ -18,7 +18,7 @@ pub const GROUP: &str = "raw-sink";
 /// Runs the sink on the calling thread until `control` asks it to stop.
 pub fn run(config: &SinkConfig, log: Arc<dyn Log>, clickhouse: &ClickHouseTarget, control: Arc<SinkControl>) -> Result<(), SinkError> {
     let topics = [Topic::Activity, Topic::Calls, Topic::Operations];
-    Sink::start(GROUP, &topics, config, log, clickhouse, control, RawEncoder::default())?.run()
+    Sink::start(GROUP, &topics, config, log, clickhouse, control, RawEncoder { codec: config.schemas.codec(), ..Default::default() })?.run()
 }
 
 #[derive(Default)]
@@ -28,6 +28,7 @@ struct RawEncoder {
     facts: FactRows,
     calls: CallRows,
     operations: OperationRows,
+    bytes: Vec<u8>,
 }
 
 impl Encoder for RawEncoder {
@@ -64,7 +65,10 @@ impl Encoder for RawEncoder {
             // Validation lets no other kind into these topics.
             _ => return Taken::Stored,
         };
-        self.facts.push(position, hash, fact, value);
+        // A table outlives registries: what is stored whole can be read without one.
+        self.bytes.clear();
+        self.codec.encode_single_object(&record, &mut self.bytes);
+        self.facts.push(position, hash, fact, &self.bytes);
         Taken::Stored
     }
 

@@ -19,7 +19,8 @@ pub const GROUP: &str = "results-sink";
 /// Runs the sink on the calling thread until `control` asks it to stop.
 pub fn run(config: &SinkConfig, log: Arc<dyn Log>, clickhouse: &ClickHouseTarget, control: Arc<SinkControl>) -> Result<(), SinkError> {
     let topics = [Topic::Kpis, Topic::DeadLetters];
-    Sink::start(GROUP, &topics, config, log, clickhouse, control, ResultsEncoder::default())?.run()
+    Sink::start(GROUP, &topics, config, log, clickhouse, control, ResultsEncoder { codec: config.schemas.codec(), ..Default::default() })?
+        .run()
 }
 
 #[derive(Default)]

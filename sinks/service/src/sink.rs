@@ -9,8 +9,12 @@
 //! batch before it and every dead letter of it are acknowledged.
 
 use crate::clickhouse::{Answer, ClickHouseTarget, runtime};
+use crate::histogram::Histogram;
 use crate::writer::{Block, GivenUp, Origin, WriteError, Writer, WriterConfig};
-use fieldline_log::{Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
+use fieldline_log::{
+    Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, Readings, TopicPartition,
+};
+use fieldline_registry::Registry;
 use fieldline_schemas::Rejection;
 use fieldline_schemas::events::DeadLetter;
 use fieldline_schemas::topics::{self, Topic};
@@ -52,22 +56,29 @@ impl Default for BatchLimits {
 }
 
 /// Settings of a sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SinkConfig {
     /// Stands before topic and group names.
     pub prefix: String,
     pub batch: BatchLimits,
     pub writer: WriterConfig,
+    /// The ids that records are written with, and whom to ask for those that are read.
+    pub schemas: Registry,
 }
 
 impl Default for SinkConfig {
     fn default() -> Self {
-        Self { prefix: topics::PREFIX_DEFAULT.to_owned(), batch: BatchLimits::default(), writer: WriterConfig::default() }
+        Self {
+            prefix: topics::PREFIX_DEFAULT.to_owned(),
+            batch: BatchLimits::default(),
+            writer: WriterConfig::default(),
+            schemas: Registry::default(),
+        }
     }
 }
 
 /// Shared with a running sink: asks it to stop or to hurry, and shows how far it is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SinkControl {
     stop: AtomicBool,
     hurry: AtomicBool,
@@ -77,6 +88,30 @@ pub struct SinkControl {
     pub dead_letters: AtomicU64,
     pub retries: AtomicU64,
     pub commits: AtomicU64,
+    /// Rows of each insert.
+    pub insert_rows: Histogram<8>,
+    /// Seconds from an insert's first attempt to its acknowledgement, or to its being given up.
+    pub insert_seconds: Histogram<10>,
+    /// How far it is in each partition that it owns.
+    pub readings: Readings,
+}
+
+impl Default for SinkControl {
+    fn default() -> Self {
+        Self {
+            stop: AtomicBool::default(),
+            hurry: AtomicBool::default(),
+            records: AtomicU64::default(),
+            rows: AtomicU64::default(),
+            blocks: AtomicU64::default(),
+            dead_letters: AtomicU64::default(),
+            retries: AtomicU64::default(),
+            commits: AtomicU64::default(),
+            insert_rows: Histogram::new([10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0]),
+            insert_seconds: Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0]),
+            readings: Readings::default(),
+        }
+    }
 }
 
 impl SinkControl {
@@ -192,9 +227,14 @@ async fn insert(writer: &Writer, job: Job, control: &SinkControl) -> Result<(), 
         let retried = || {
             control.retries.fetch_add(1, Ordering::Relaxed);
         };
+        let began = Instant::now();
         let insert = writer.insert(block, &job.origin, retried, || control.is_stopping());
         tokio::select! {
-            result = insert => result?,
+            result = insert => {
+                // Failure is measured like success.
+                control.insert_seconds.observe(began.elapsed().as_secs_f64());
+                result?;
+            }
             () = stopped_for(control, STOP_WAIT_MAX) => {
                 let (table, rows, origin) = (block.table, block.rows, job.origin);
                 return Err(WriteError { table, rows, origin, attempts: 1, reason: GivenUp::Stopped, answer: Answer::TimedOut(STOP_WAIT_MAX) });
@@ -202,6 +242,7 @@ async fn insert(writer: &Writer, job: Job, control: &SinkControl) -> Result<(), 
         }
         control.rows.fetch_add(block.rows as u64, Ordering::Relaxed);
         control.blocks.fetch_add(1, Ordering::Relaxed);
+        control.insert_rows.observe(block.rows as f64);
     }
     Ok(())
 }
@@ -257,7 +298,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
             log,
             consumer,
             producer: None,
-            codec: Codec::new(),
+            codec: config.schemas.codec(),
             encoder,
             inserter,
             open: BTreeMap::new(),
@@ -288,8 +329,14 @@ impl<'a, E: Encoder> Sink<'a, E> {
             }
             match self.consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(doing(|| format!("polling as {}", self.group)))? {
                 Polled::Assigned(partitions) => self.assigned(&partitions)?,
-                Polled::Revoked(_) => self.drain()?,
-                Polled::Lost(partitions) => self.forget(&partitions),
+                Polled::Revoked(partitions) => {
+                    self.drain()?;
+                    partitions.iter().for_each(|at| self.control.readings.remove(at));
+                }
+                Polled::Lost(partitions) => {
+                    self.forget(&partitions);
+                    partitions.iter().for_each(|at| self.control.readings.remove(at));
+                }
                 Polled::Records(batch) => self.take(&batch)?,
                 Polled::Idle if self.control.is_hurrying() => {
                     if self.in_flight.len() < BATCHES_IN_FLIGHT_MAX {
@@ -327,6 +374,10 @@ impl<'a, E: Encoder> Sink<'a, E> {
 
     fn take(&mut self, batch: &Batch) -> Result<(), SinkError> {
         let partition = &batch.partition;
+        let admitted = self.config.schemas.admits(batch, self.consumer.as_mut());
+        if !admitted.map_err(doing(|| format!("putting back records of {} partition {}", partition.topic, partition.partition)))? {
+            return Ok(());
+        }
         let Some(topic) = partition.topic.strip_prefix(&self.config.prefix).and_then(Topic::from_name) else {
             return Err(SinkError::Log { doing: "reading".to_owned(), source: LogError::UnknownTopic(partition.topic.clone()) });
         };
@@ -343,6 +394,11 @@ impl<'a, E: Encoder> Sink<'a, E> {
             range.end = record.offset + 1;
         }
         self.control.records.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        if let Some(last) = batch.iter().last() {
+            let end = self.consumer.end_heard(partition).map_err(doing(|| format!("asking for the end of {}", partition.topic)))?;
+            let reading = Reading { next: last.offset + 1, end, append_time: Some(last.append_time) };
+            self.control.readings.set(partition, reading);
+        }
         if self.opened_at.is_none() && !self.open.is_empty() {
             self.opened_at = Some(Instant::now());
         }

@@ -128,7 +128,7 @@ const PERMANENT: &[u32] = &[
 pub fn decide(answer: &Answer, attempt: u32, spent: Duration, config: &WriterConfig) -> Action {
     let permanent = match answer {
         Answer::Refused { code: Some(code), .. } => PERMANENT.contains(code),
-        Answer::Impossible(_) | Answer::Output(_) => true,
+        Answer::Impossible(_) | Answer::Output(_) | Answer::ReaderGone => true,
         _ => false,
     };
     if permanent {

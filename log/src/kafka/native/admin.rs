@@ -1,10 +1,10 @@
 //! Questions and orders to the cluster as a whole, each a request with an answer.
-#![expect(unsafe_code, reason = "the admin calls that the safe crate lacks: topic ids and any group's offsets")]
+#![expect(unsafe_code, reason = "the admin calls that the safe crate lacks: topic ids")]
 
 use super::text::{c, check, check_error, owned};
 use super::{Failure, ms, open};
 use crate::kafka::context::Context;
-use crate::{Committed, Result, TopicPartition};
+use crate::{Result, TopicPartition};
 use rdkafka::bindings::{self as sys, rd_kafka_admin_op_t as Op};
 use rdkafka::client::Client;
 use rdkafka::types::{RDKafkaErrorCode as Code, RDKafkaType};
@@ -182,40 +182,6 @@ impl Admin {
         // Safety: made above, and used no more.
         unsafe { sys::rd_kafka_ConfigResource_destroy(resource) };
         described
-    }
-
-    /// What a group has committed for one partition.
-    pub(in crate::kafka) fn committed(&self, group: &str, at: &TopicPartition, wait: Duration) -> Answer<Option<Committed>> {
-        let name = c(group)?;
-        let mut wanted = TopicPartitionList::with_capacity(1);
-        wanted.add_partition(&at.topic, at.partition);
-        // Safety: copies both; destroyed below.
-        let mut question = unsafe { sys::rd_kafka_ListConsumerGroupOffsets_new(name.as_ptr(), wanted.ptr()) };
-        let found = self.request(
-            Op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
-            wait,
-            // Safety: everything lives for the call, which copies it.
-            |client, options, queue| unsafe { sys::rd_kafka_ListConsumerGroupOffsets(client, &raw mut question, 1, options, queue) },
-            // Safety: the answer's parts live as long as the event.
-            |event| unsafe {
-                let mut count = 0;
-                let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(event);
-                let group = first(sys::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count), count)?;
-                check_error(sys::rd_kafka_group_result_error(group))?;
-                let Some(list) = sys::rd_kafka_group_result_partitions(group).as_ref().filter(|list| list.cnt > 0) else { return Ok(None) };
-                let element = &*list.elems;
-                check(element.err)?;
-                let metadata = match element.metadata.is_null() {
-                    true => &[][..],
-                    false => std::slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size),
-                };
-                let metadata = String::from_utf8_lossy(metadata).into_owned();
-                Ok((element.offset >= 0).then_some(Committed { offset: element.offset, metadata }))
-            },
-        );
-        // Safety: made above, and used no more.
-        unsafe { sys::rd_kafka_ListConsumerGroupOffsets_destroy(question) };
-        found
     }
 
     /// Sends, waits and reads. The event lives while `read` looks at it.

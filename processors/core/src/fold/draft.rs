@@ -47,6 +47,8 @@ pub(super) struct Attendance {
     pub on_site: Going,
     /// Since when `state` lasts.
     pub state_since: Timestamp,
+    /// The technician started for, or arrived at, another place since then.
+    pub left_since: bool,
 }
 
 impl Attendance {

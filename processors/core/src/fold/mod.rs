@@ -2,14 +2,18 @@
 //!
 //! ```text
 //! facts ─► order (ties, double taps) ─► walk (state machine: codes, stretches, drafts) ─► shift, episode (durations)
+//!                                        └── segment by segment: nothing goes on from one into the next
 //! ```
 //! Results are a function of the set of facts: how they arrived is not visible here.
 
 mod apply;
 mod draft;
+mod ends;
 mod episode;
+mod notes;
 mod order;
 mod place;
+mod segment;
 mod shift;
 mod span;
 mod stretch;
@@ -19,6 +23,8 @@ use crate::definition::Definition;
 use crate::facts::Facts;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::results::{EpisodeResult, Finality, ShiftResult};
+
+pub use segment::{End, Folded, LOOKS_BACK_US, Segment, fold_segments};
 
 /// What follows from a technician's facts at one moment of the log's clock.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,12 +39,9 @@ pub struct Units {
 
 /// Computes every unit from scratch.
 pub fn fold(facts: Facts<'_>, clock: Timestamp, definition: &Definition) -> Units {
-    let events = order::standing_in_order(facts.activities);
-    let walked = walk::Walk::run(facts, &events, definition);
-    let mut due = Due { clock, next: None };
-    let shifts = shift::results(&walked, facts, definition, &mut due);
-    let episodes = episode::results(&walked, facts.technician_contact_id, definition, &mut due);
-    Units { shifts, episodes, next_due: due.next }
+    let mut units = Units::default();
+    fold_segments(facts, Segment::FIRST, Timestamp::MAX, clock, definition, &mut units);
+    units
 }
 
 /// Collects the instants at which time alone changes a row.

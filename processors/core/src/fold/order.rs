@@ -6,13 +6,29 @@ use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType as Type;
 use fieldline_schemas::ids::VisitId;
 
-/// The standing events in order, near-duplicates left out.
-pub(super) fn standing_in_order(activities: &[ActivityFact]) -> Vec<ActivityFact> {
+/// Events in order, and what their order was found by.
+pub(super) struct Ordered {
+    pub events: Vec<ActivityFact>,
+    pub ties: Vec<Tie>,
+}
+
+/// Events of one instant and several visits.
+pub(super) struct Tie {
+    pub at: Timestamp,
+    /// Its order does not depend on what happened before this.
+    pub depends_on_from: Timestamp,
+}
+
+/// The standing events from `from` on in order, near-duplicates left out. What happened earlier only helps to order them; an
+/// event at `from`, if it is not the first of all, stands.
+pub(super) fn standing_in_order(activities: &[ActivityFact], from: Timestamp) -> Ordered {
     let mut events = activities.to_vec();
     events.sort_unstable_by_key(|e| (e.created_at, e.device_sequence, place(e), e.id));
-    order_visits_in_ties(&mut events);
+    let mut ties = Vec::new();
+    order_visits_in_ties(&mut events, &mut ties);
+    events.drain(..events.partition_point(|e| e.created_at < from));
     drop_double_taps(&mut events);
-    events
+    Ordered { events, ties }
 }
 
 /// Where an event stands among those of the same instant: group (0 before the visits, 1 the visits, 2 after them), rank in it.
@@ -39,7 +55,7 @@ fn place(e: &ActivityFact) -> (u8, u8) {
 }
 
 /// Within a tie, events go visit by visit; sorted so far by rank alone.
-fn order_visits_in_ties(events: &mut [ActivityFact]) {
+fn order_visits_in_ties(events: &mut [ActivityFact], ties: &mut Vec<Tie>) {
     let mut from = 0;
     while from < events.len() {
         let tie = |e: &ActivityFact| (e.created_at, e.device_sequence, place(e).0);
@@ -49,11 +65,14 @@ fn order_visits_in_ties(events: &mut [ActivityFact]) {
         let group = &mut rest[..to - from];
         if key.2 == 1 && group.iter().any(|e| e.visit_id != group[0].visit_id) {
             let at = key.0;
+            let mut depends_on_from = at;
             group.sort_by_cached_key(|e| {
                 let latest = latest_before(before, e.visit_id, at);
+                depends_on_from = depends_on_from.min(latest.unwrap_or(at - UNIT_US));
                 // The latest first, visits without one last, then by id with the nameless visit first.
                 (latest.is_none(), std::cmp::Reverse(latest), e.visit_id, place(e), e.id)
             });
+            ties.push(Tie { at, depends_on_from });
         }
         from = to;
     }

@@ -8,10 +8,17 @@ use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
 const EARTH_RADIUS_METERS: f64 = 6_371_000.0;
 
+/// A position that was believed, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Located {
+    at: Timestamp,
+    position: Position,
+}
+
 /// The last position that was believed, whatever its age.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trail {
-    last: Option<(Timestamp, Position)>,
+    pub last: Option<Located>,
     /// The last of them that lies in the open shift.
     in_shift: Option<Position>,
 }
@@ -25,6 +32,11 @@ pub(super) struct Step {
 }
 
 impl Trail {
+    /// Goes on from a position that was believed, outside any shift.
+    pub fn from(last: Option<Located>) -> Self {
+        Self { last, in_shift: None }
+    }
+
     pub fn new_shift(&mut self) {
         self.in_shift = None;
     }
@@ -32,13 +44,13 @@ impl Trail {
     /// Judges the event's position and remembers it if it is trusted. `in_shift`: whether a shift holds the event.
     pub fn step(&mut self, e: &ActivityFact, in_shift: bool, plans: &[VisitPlanFact], definition: &Definition) -> Step {
         let Some(here) = e.position else { return Step::default() };
-        if let Some((then, there)) = self.last {
-            let elapsed_seconds = e.created_at.since(then).max(SECOND_US) as f64 / SECOND_US as f64;
-            if great_circle_meters(there, here) > definition.speed_max_meters_per_second * elapsed_seconds {
+        if let Some(last) = self.last {
+            let elapsed_seconds = e.created_at.since(last.at).max(SECOND_US) as f64 / SECOND_US as f64;
+            if great_circle_meters(last.position, here) > definition.speed_max_meters_per_second * elapsed_seconds {
                 return Step { codes: Anomalies::of(Anomaly::A19), distance_meters: 0.0 };
             }
         }
-        self.last = Some((e.created_at, here));
+        self.last = Some(Located { at: e.created_at, position: here });
         let mut step = Step::default();
         if in_shift {
             step.distance_meters = self.in_shift.map_or(0.0, |there| great_circle_meters(there, here));

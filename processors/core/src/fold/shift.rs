@@ -48,13 +48,7 @@ fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'
         codes.insert(Anomaly::A29);
     }
     let whole = Span::new(shift.started_at, shift.closed_at);
-    let mut durations = durations(shift, own, whole);
-    if shift.ended_at.is_none() {
-        // Without an end neither the shift nor what is left over of it is known, whatever the bounds say.
-        for unknown in [&mut durations.shift, &mut durations.idle] {
-            *unknown = Measure { value_us: None, quality: Quality::Open, ..*unknown };
-        }
-    }
+    let durations = durations(shift, own, whole);
     if durations.shift.lo_us > SHIFT_MAX_US || own.iter().any(|s| s.certain.overlaps(whole) && is_implausible(s, overlays)) {
         codes.insert(Anomaly::A28);
     }
@@ -139,7 +133,7 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
         bucket
     });
     let [emergency, r#break, work, pause, site_wait, site_wrap, stop, travel_net] = buckets;
-    ShiftDurations {
+    let mut durations = ShiftDurations {
         shift: measure(known.length_us(), window.length_us()),
         travel,
         travel_net,
@@ -152,7 +146,14 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
         emergency,
         stop,
         idle: measure(known.length_without_us(&possible_above), whole.length_without_us(&certain_above)),
+    };
+    if endless && window.to == shift.closed_at {
+        // Without an end neither the shift nor what is left over of it is known, whatever the bounds say.
+        for unknown in [&mut durations.shift, &mut durations.idle] {
+            *unknown = Measure { value_us: None, quality: Quality::Open, ..*unknown };
+        }
     }
+    durations
 }
 
 /// The shift cut at local midnight. What concerns the shift as a whole stands on its first day.

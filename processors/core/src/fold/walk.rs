@@ -1,17 +1,16 @@
 //! The walk over a technician's events in order: what is going on, and what ends when.
 
-use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState, VisitTravel};
+use super::apply::ARRIVAL_ECHO_US;
+use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState};
 use super::place::Trail;
+use super::segment::{self, Entry};
 use super::stretch::{Going, Kind, Stretch};
-use crate::definition::{CONTEXT_US, Definition, UNIT_US};
+use crate::definition::{CONTEXT_US, Definition, SILENCE_US};
 use crate::facts::{ActivityFact, Facts};
-use fieldline_schemas::events::{ActivityType as Type, EventCategory, Severity};
-use fieldline_schemas::ids::{EventId, VisitId};
-use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
+use fieldline_schemas::events::ActivityType as Type;
+use fieldline_schemas::ids::VisitId;
+use fieldline_schemas::time::{DAY_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
-
-/// An event at least this long after the one before it is a fresh start whatever came earlier (A29).
-const SILENCE_US: i64 = 12 * HOUR_US;
 
 /// What the technician is doing, as the columns of the state table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,14 +72,20 @@ pub(super) struct Walk<'a> {
     pub travel_end: Option<TravelEnd>,
     pub arrived_last: Option<Timestamp>,
     pub previous_at: Option<Timestamp>,
-    trail: Trail,
+    pub trail: Trail,
     /// The last event at which the past stopped to matter (A29).
     anchor_at: Timestamp,
+    /// How many events were walked over.
+    pub taken: usize,
+    /// The next event may begin a segment.
+    ends_clean: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Walks over all events, which are in order and without near-duplicates.
-    pub fn run(facts: Facts<'a>, events: &[ActivityFact], definition: &'a Definition) -> Self {
+    /// Walks over one segment of events, which are in order and without near-duplicates; not beyond the first event from
+    /// `until` on.
+    pub fn segment(facts: Facts<'a>, entry: Entry, events: &[ActivityFact], until: Timestamp, definition: &'a Definition) -> Self {
+        let Entry { previous_at, arrived_last, trusted, anchor_at } = entry;
         let mut walk = Self {
             facts,
             definition,
@@ -93,20 +98,41 @@ impl<'a> Walk<'a> {
             travel: None,
             open_episodes: Vec::new(),
             travel_end: None,
-            arrived_last: None,
-            previous_at: None,
-            trail: Trail::default(),
-            anchor_at: Timestamp::MIN,
+            arrived_last,
+            previous_at,
+            trail: Trail::from(trusted),
+            anchor_at,
+            taken: 0,
+            ends_clean: false,
         };
-        for (i, event) in events.iter().enumerate() {
-            walk.event(event, &events[i + 1..]);
+        for event in events {
+            walk.settle(event.created_at);
+            let is_next = walk.taken > 0 && walk.previous_at.is_some_and(|previous| segment::may_begin_with(event, previous));
+            walk.ends_clean = is_next && walk.nothing_goes_on();
+            if walk.ends_clean || event.created_at >= until {
+                break;
+            }
+            walk.event(event, &events[walk.taken + 1..]);
+            walk.taken += 1;
         }
         walk.finish();
         walk
     }
 
+    /// What the next segment knows of this one and all before it; `None` where something goes on.
+    pub fn entry_at_end(&self, next_at: Timestamp) -> Option<Entry> {
+        let arrived_last = self.arrived_last.filter(|arrived| next_at.since(*arrived) <= ARRIVAL_ECHO_US);
+        let Self { previous_at, anchor_at, .. } = *self;
+        self.ends_clean.then_some(Entry { previous_at, arrived_last, trusted: self.trail.last, anchor_at })
+    }
+
+    fn nothing_goes_on(&self) -> bool {
+        let is_anything_open = self.open_shift.is_some() || !self.open_episodes.is_empty();
+        let lies_over = self.emergency.is_some() || self.on_break.is_some();
+        !is_anything_open && !lies_over && self.travel.is_none() && self.travel_end.is_none()
+    }
+
     fn event(&mut self, e: &ActivityFact, later: &[ActivityFact]) {
-        self.settle(e.created_at);
         let fresh = self.previous_at.is_none_or(|previous| e.created_at.since(previous) >= SILENCE_US);
         if fresh || e.activity_type == Type::ShiftEnd {
             self.anchor_at = e.created_at;
@@ -158,136 +184,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Lets time pass up to `at`, the instant of the next event: clearances, the 24 h of each thing, the shift's close.
-    fn settle(&mut self, at: Timestamp) {
-        let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US).filter(|close| *close < at);
-        self.clear_emergency(close.unwrap_or(at));
-        if let Some(close) = close {
-            self.end_everything(close, End::Close);
-            self.close_shift(close);
-        }
-        if let Some(emergency) = self.emergency.take_if(|m| m.going.expires_at() < at) {
-            self.emit(emergency.going.open(Kind::Emergency, at));
-        }
-        if let Some(on_break) = self.on_break.take_if(|b| b.expires_at() < at) {
-            self.emit(on_break.open(Kind::Break, at));
-        }
-        if let Some(travel) = self.travel.take_if(|t| t.going.expires_at() < at) {
-            self.emit(travel.going.open(Kind::Travel, at));
-        }
-        self.travel_end.take_if(|end| end.at + UNIT_US < at);
-        while let Some(expired) = self.open_episodes.iter().copied().find(|i| self.episodes[*i].expires_at() < at) {
-            self.end_episode_open(expired, at, End::Close);
-        }
-    }
-
-    /// Ends the emergency where a person cleared it at or before `at`.
-    fn clear_emergency(&mut self, at: Timestamp) {
-        let cleared = self.emergency.and_then(|m| m.clears_at.filter(|c| *c <= at && *c <= m.going.expires_at()));
-        if let Some((cleared_at, emergency)) = cleared.zip(self.emergency) {
-            self.emergency = None;
-            self.emit(emergency.going.observed(Kind::Emergency, cleared_at));
-        }
-    }
-
-    /// The first resolution of the emergency's own alert, or the end of a grave event that names the technician.
-    pub fn clearance_of(&self, emergency_id: EventId, at: Timestamp) -> Option<Timestamp> {
-        let resolutions = self.facts.clearances.iter().filter(|c| c.emergency_id == emergency_id).map(|c| c.created_at.max(at));
-        let grave = |category, severity| category == EventCategory::Security || severity == Severity::Critical;
-        let signals = self.facts.signals.iter().filter(|s| grave(s.event_category, s.severity));
-        resolutions.chain(signals.filter_map(|s| s.resolved_at).filter(|resolved_at| *resolved_at >= at)).min()
-    }
-
-    fn finish(&mut self) {
-        let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US);
-        let limit = close.unwrap_or(Timestamp::MAX);
-        self.clear_emergency(limit);
-        self.end_everything(limit, End::Close);
-        self.close_shift(limit);
-    }
-
-    /// Ends all that is going on at `at`, or earlier where its own rules say so.
-    pub fn end_everything(&mut self, at: Timestamp, end: End) {
-        if let Some(emergency) = self.emergency.take() {
-            self.emit(match end {
-                End::ShiftEnd => emergency.going.observed(Kind::Emergency, at),
-                End::Close => emergency.going.open(Kind::Emergency, at),
-            });
-        }
-        if let Some(on_break) = self.on_break.take() {
-            self.emit(match end {
-                End::ShiftEnd => on_break.imputed(Kind::Break, at),
-                End::Close => on_break.open(Kind::Break, at),
-            });
-        }
-        if let Some(travel) = self.travel.take() {
-            self.emit(travel.going.open(Kind::Travel, at));
-        }
-        while let Some(open) = self.open_episodes.first().copied() {
-            self.end_episode_open(open, at, end);
-        }
-        self.travel_end = None;
-    }
-
-    pub fn close_shift(&mut self, at: Timestamp) {
-        if let Some(shift) = self.open_shift.take() {
-            self.shifts[shift].closed_at = at;
-        }
-    }
-
-    /// Ends an episode that nobody left.
-    pub fn end_episode_open(&mut self, index: usize, at: Timestamp, end: End) {
-        self.end_visit_travel_open(index, at);
-        if let Some(attendance) = self.episodes[index].attendance.take() {
-            let suspended = attendance.state == SiteState::Pause && end == End::ShiftEnd && attendance.on_site.bound.is_none();
-            let part = attendance.part();
-            self.emit_for(index, if suspended { part.observed(Kind::Pause, at) } else { part.open(part_kind(attendance.state), at) });
-            self.emit_for(index, attendance.on_site.open(Kind::OnSite, at));
-        }
-        self.open_episodes.retain(|open| *open != index);
-    }
-
-    pub fn end_visit_travel_open(&mut self, index: usize, at: Timestamp) {
-        if let Some(VisitTravel { going, .. }) = self.episodes[index].travel.take() {
-            self.emit_for(index, going.open(Kind::VisitTravel, at));
-        }
-    }
-
     pub fn open_episode(&self, visit: Option<VisitId>) -> Option<usize> {
         self.open_episodes.iter().copied().find(|i| self.episodes[*i].visit == visit)
     }
 
     pub fn attendance(&self, visit: Option<VisitId>) -> Option<&Attendance> {
         self.open_episode(visit).and_then(|i| self.episodes[i].attendance.as_ref())
-    }
-
-    pub fn new_episode(&mut self, visit: Option<VisitId>, e: &ActivityFact, is_loose: bool) -> usize {
-        self.episodes.push(EpisodeDraft {
-            visit,
-            first_event_id: e.id,
-            first_event_at: e.created_at,
-            last_event_at: e.created_at,
-            is_loose,
-            has_visit_event: false,
-            has_travel: false,
-            has_attendance: false,
-            travel: None,
-            travel_last_own: e.created_at,
-            attendance: None,
-            first_in_shift_at: None,
-            shifts: Vec::new(),
-            travel_started_at: None,
-            arrived_at: None,
-            left_at: None,
-            completed_at: None,
-            codes: Anomalies::NONE,
-            depends_on_context: self.depends_on_context(e.created_at),
-        });
-        let index = self.episodes.len() - 1;
-        if !is_loose {
-            self.open_episodes.push(index);
-        }
-        index
     }
 
     /// Whether a unit that begins with the event at `at` may be cut by something before the 72 h that are known (A29).
@@ -307,61 +209,6 @@ impl<'a> Walk<'a> {
 
     pub fn emit_for(&mut self, episode: usize, stretch: Stretch) {
         self.emit(Stretch { episode: Some(episode as u32), ..stretch });
-    }
-
-    pub fn new_shift(&mut self, e: &ActivityFact) {
-        self.trail.new_shift();
-        self.open_shift = Some(self.shifts.len());
-        self.shifts.push(ShiftDraft {
-            id: e.id,
-            utc_offset_minutes: e.utc_offset_minutes,
-            started_at: e.created_at,
-            ended_at: None,
-            closed_at: e.created_at + UNIT_US,
-            superseded: false,
-            last_event_at: e.created_at,
-            codes: Vec::new(),
-            visits: Vec::new(),
-            completed: Vec::new(),
-            distance_meters: 0.0,
-            depends_on_context: self.depends_on_context(e.created_at),
-        });
-    }
-
-    fn note_in_shift(&mut self, shift: usize, e: &ActivityFact, codes: Anomalies, distance_meters: f64) {
-        let shift = &mut self.shifts[shift];
-        let date = local_date(e.created_at, shift.utc_offset_minutes);
-        shift.last_event_at = e.created_at;
-        shift.distance_meters += distance_meters;
-        match shift.codes.last_mut() {
-            Some((last, set)) if *last == date => *set = set.union(codes),
-            _ => shift.codes.push((date, codes)),
-        }
-        match (e.activity_type, e.visit_id) {
-            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) => shift.visits.push(visit),
-            (Type::WorkCompleted, Some(visit)) => shift.completed.push((date, visit)),
-            _ => {}
-        }
-    }
-
-    fn note_in_episode(&mut self, index: usize, e: &ActivityFact, codes: Anomalies, shift: Option<usize>) {
-        let episode = &mut self.episodes[index];
-        episode.last_event_at = e.created_at;
-        episode.codes = episode.codes.union(codes);
-        if let Some(shift) = shift {
-            episode.first_in_shift_at.get_or_insert(e.created_at);
-            if episode.shifts.last() != Some(&(shift as u32)) {
-                episode.shifts.push(shift as u32);
-            }
-        }
-        match e.activity_type {
-            Type::BreakStart | Type::BreakEnd | Type::VehicleInspection | Type::FuelStop | Type::EmergencyStop => return,
-            Type::TravelStart => _ = episode.travel_started_at.get_or_insert(e.created_at),
-            Type::ArrivedOnSite => _ = episode.arrived_at.get_or_insert(e.created_at),
-            Type::WorkCompleted => _ = episode.completed_at.get_or_insert(e.created_at),
-            _ => {}
-        }
-        episode.has_visit_event = true;
     }
 }
 

@@ -47,3 +47,21 @@ pub struct Counters {
     /// Steps of the clock beyond ten seconds that no tick vouches for.
     pub gaps: u64,
 }
+
+impl Counters {
+    /// Both together.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            ticks: self.ticks + other.ticks,
+            heartbeats: self.heartbeats + other.heartbeats,
+            not_understood: self.not_understood + other.not_understood,
+            duplicates: self.duplicates + other.duplicates,
+            outranked: self.outranked + other.outranked,
+            misplaced: self.misplaced + other.misplaced,
+            folds: self.folds + other.folds,
+            timers: self.timers + other.timers,
+            gaps: self.gaps + other.gaps,
+        }
+    }
+}

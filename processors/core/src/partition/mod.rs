@@ -4,7 +4,7 @@
 //! record ─► clock ─► second over? fold who was touched ─► timers that fell due ─► the record's technician
 //! ```
 //! The clock is the highest append time seen. Everything that is published is a function of the log up to a position,
-//! so whoever replays the last 192 hours of it goes on with the same outputs as one that never stopped.
+//! so whoever replays the last 204 hours of it goes on with the same outputs as one that never stopped.
 
 mod digest;
 mod effects;
@@ -13,6 +13,7 @@ mod input;
 mod reading;
 mod records;
 mod rows;
+mod segments;
 mod standing;
 mod technician;
 mod whole;
@@ -20,13 +21,12 @@ mod window;
 
 pub use effects::{Counters, Effects, Misplaced};
 pub use input::Input;
+pub use segments::Path;
 pub use standing::{Claim, Fact, Inserted, Standing};
-pub use technician::Fold;
 pub use whole::WholeLog;
-pub use window::{AHEAD_US, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, Window};
+pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, Window};
 
 use crate::definition::Definition;
-use crate::fold;
 use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
@@ -48,13 +48,13 @@ pub struct Settings {
     pub partitions: i32,
     pub epoch: u8,
     pub definition: Definition,
-    pub fold: Fold,
+    pub path: Path,
 }
 
 impl Settings {
-    /// The settings of a topic with one partition, and the real fold.
+    /// The settings of a topic with one partition.
     pub fn single(definition: Definition) -> Self {
-        Self { partition: 0, home: |_, _| 0, partitions: 1, epoch: 0, definition, fold: fold::fold }
+        Self { partition: 0, home: |_, _| 0, partitions: 1, epoch: 0, definition, path: Path::Incremental }
     }
 }
 
@@ -248,20 +248,20 @@ impl Partition {
             self.technicians.insert(id, slot);
             slot
         });
-        let Settings { fold, ref definition, .. } = self.settings;
+        let Settings { path, ref definition, .. } = self.settings;
         let technician = &mut self.slots[slot as usize];
-        if !technician.is_changed {
+        if !technician.is_changed() {
             technician.advance(clock);
             if !self.is_unsettled && technician.is_stale() {
                 let due = technician.due;
-                technician.absorb(fold, clock, definition, &mut self.bench);
+                technician.absorb(path, clock, definition, &mut self.bench);
                 self.counters.folds += 1;
                 self.reschedule(slot, due);
             }
         }
         let technician = &mut self.slots[slot as usize];
         let (inserted, about) = technician.insert(&record.input);
-        let (changes_facts, lacks_predecessor, others_from) = match inserted {
+        let (changed, lacks_predecessor, others_from) = match inserted {
             Inserted::Duplicate => {
                 self.counters.duplicates += 1;
                 return;
@@ -270,21 +270,22 @@ impl Partition {
                 self.counters.outranked += 1;
                 return;
             }
-            Inserted::Decides { changes_facts, lacks_predecessor, others_from } => (changes_facts, lacks_predecessor, others_from),
+            Inserted::Decides { changed, lacks_predecessor, others_from } => (changed, lacks_predecessor, others_from),
         };
         if self.is_unsettled {
             return;
         }
         technician.ask_history(about, lacks_predecessor, others_from);
-        if !changes_facts && technician.request.is_none() {
+        if changed.is_none() && technician.request.is_none() {
             return;
         }
         if technician.touched.is_none() {
             self.touched.push(slot);
         }
         technician.touched = Some(Touch { offset: record.offset, clock, caused_by: Some(about.id) });
-        if changes_facts && !technician.is_changed {
-            technician.is_changed = true;
+        let was_changed = technician.is_changed();
+        technician.note_changed(changed);
+        if changed.is_some() && !was_changed {
             // The rows are derived when the second ends, and what falls due is found anew then.
             if let Some(due) = technician.due.take() {
                 let id = technician.id;
@@ -299,7 +300,7 @@ impl Partition {
         for slot in &touched {
             let technician = &mut self.slots[*slot as usize];
             let Some(touch) = technician.touched.take() else { continue };
-            if std::mem::take(&mut technician.is_changed) {
+            if technician.is_changed() {
                 self.derive(*slot, touch, touch.clock, effects)?;
             } else if let Some(request) = technician.request.take() {
                 let id = technician.id;
@@ -315,13 +316,13 @@ impl Partition {
     /// Lets time alone change a technician's rows, as of the moment it fell due; the record at `offset` moves the
     /// partition's clock on to `clock`.
     fn fire(&mut self, due: Timestamp, slot: u32, offset: i64, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
-        let Settings { fold, ref definition, .. } = self.settings;
+        let Settings { path, ref definition, .. } = self.settings;
         self.counters.timers += 1;
         let technician = &mut self.slots[slot as usize];
         technician.advance(due);
         if technician.is_stale() {
             self.counters.folds += 1;
-            technician.absorb(fold, due - 1, definition, &mut self.bench);
+            technician.absorb(path, due - 1, definition, &mut self.bench);
         }
         self.reschedule(slot, Some(due));
         self.derive(slot, Touch { offset, clock: due, caused_by: None }, clock, effects)
@@ -330,11 +331,11 @@ impl Partition {
     /// Puts out what `touch` changed. `clock`: the partition's once the record at that offset is applied, which is what
     /// history computes by: its rows outrank every timer of that offset.
     fn derive(&mut self, slot: u32, touch: Touch, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
-        let Settings { fold, ref definition, .. } = self.settings;
+        let Settings { path, ref definition, .. } = self.settings;
         self.counters.folds += 1;
         let technician = &mut self.slots[slot as usize];
         let before = technician.due;
-        let changes = technician.derive(fold, touch.clock, definition, &mut self.bench);
+        let changes = technician.derive(path, touch.clock, definition, &mut self.bench);
         if !changes.kpis.is_empty() {
             let step = technician.take_step(touch.offset);
             let stamp = Stamp { version: self.version(touch.offset, step)?, as_of: touch.clock, caused_by: touch.caused_by };
@@ -390,13 +391,14 @@ impl Partition {
 
     /// Derives the rows of everybody, at the end of a replay: in between, no row was needed.
     fn settle(&mut self, clock: Timestamp) {
-        let Settings { fold, definition, .. } = self.settings;
+        let Settings { path, definition, .. } = self.settings;
         self.is_unsettled = false;
         for slot in 0..self.slots.len() as u32 {
             let technician = &mut self.slots[slot as usize];
             technician.advance(clock);
             let before = technician.due;
-            technician.absorb(fold, clock, &definition, &mut self.bench);
+            technician.note_changed(Some(Changed::EVERYTHING));
+            technician.absorb(path, clock, &definition, &mut self.bench);
             self.counters.folds += 1;
             self.reschedule(slot, before);
         }
@@ -405,7 +407,7 @@ impl Partition {
     /// Forgets technicians of whom nothing lies within the window.
     fn forget(&mut self, clock: Timestamp) {
         for technician in &mut self.slots {
-            if !technician.is_changed {
+            if !technician.is_changed() {
                 technician.advance(clock);
             }
         }

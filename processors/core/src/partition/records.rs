@@ -2,7 +2,7 @@
 
 use super::input::{About, Input};
 use super::standing::{Fact, Inserted, Standing};
-use super::window::Window;
+use super::window::{Changed, Window};
 use crate::facts::{ActivityFact, ClearanceFact, Facts, ShiftPlanFact, SignalFact, VisitPlanFact};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Anomaly, Timestamp};
@@ -47,25 +47,44 @@ impl Records {
         self.activities.oldest_fact()
     }
 
-    /// Moves the window. `true` when something that is folded left it.
-    pub fn advance(&mut self, window: Window) -> bool {
+    /// Moves the window, and tells which activities can notice that something left it.
+    pub fn advance(&mut self, window: Window) -> Option<Changed> {
         let mut changed = self.activities.advance(window);
-        changed |= self.shift_plans.advance(window);
-        changed |= self.visit_plans.advance(window);
-        changed |= self.signals.advance(window);
-        changed | self.clearances.advance(window)
+        let others = [
+            self.shift_plans.advance(window),
+            self.visit_plans.advance(window),
+            self.signals.advance(window),
+            self.clearances.advance(window),
+        ];
+        if others.iter().any(Option::is_some) {
+            changed = Some(Changed::EVERYTHING);
+        }
+        changed
     }
 
-    /// Takes the next record of the technician; ticks and heartbeats say nothing.
+    /// Takes the next record of the technician, and tells which activities can notice it; ticks and heartbeats say nothing.
     pub fn insert(&mut self, input: &Input, window: Window) -> (Inserted, About) {
         match input {
-            Input::Activity(_, claim) => (self.activities.insert(claim, window), claim.into()),
-            Input::ShiftPlan(_, claim) => (self.shift_plans.insert(claim, window), claim.into()),
-            Input::VisitPlan(_, claim) => (self.visit_plans.insert(claim, window), claim.into()),
-            Input::Signal(_, claim) => (self.signals.insert(claim, window), claim.into()),
-            Input::Clearance(_, claim) => (self.clearances.insert(claim, window), claim.into()),
+            Input::Activity(_, claim) => {
+                debug_assert_eq!(window.time_of(claim.own), claim.fact.created_at, "validation refuses what lies further ahead");
+                (self.activities.insert(claim, window), claim.into())
+            }
+            Input::ShiftPlan(_, claim) => (everywhere(self.shift_plans.insert(claim, window)), claim.into()),
+            Input::VisitPlan(_, claim) => (everywhere(self.visit_plans.insert(claim, window)), claim.into()),
+            Input::Signal(_, claim) => (everywhere(self.signals.insert(claim, window)), claim.into()),
+            Input::Clearance(_, claim) => (everywhere(self.clearances.insert(claim, window)), claim.into()),
             Input::Heartbeat(_) | Input::Tick { .. } | Input::Nothing => (Inserted::Outranked, About::NOTHING),
         }
+    }
+}
+
+/// A plan, signal or clearance may concern activities of any time.
+fn everywhere(inserted: Inserted) -> Inserted {
+    match inserted {
+        Inserted::Decides { changed: Some(_), lacks_predecessor, others_from } => {
+            Inserted::Decides { changed: Some(Changed::EVERYTHING), lacks_predecessor, others_from }
+        }
+        inserted => inserted,
     }
 }
 
@@ -80,18 +99,25 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// The facts that stand within the window, as the fold takes them.
-    pub fn facts(&mut self, technician_contact_id: TechnicianId, records: &Records, window: Window) -> Facts<'_> {
+    /// The facts that stand within the window, as the fold takes them: the activities from `from` up to `to`, all others.
+    pub fn facts(
+        &mut self,
+        technician_contact_id: TechnicianId,
+        records: &Records,
+        window: Window,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Facts<'_> {
+        let always = (Timestamp::MIN, Timestamp::MAX);
         self.activities.clear();
         self.shift_plans.clear();
         self.visit_plans.clear();
         self.signals.clear();
         self.clearances.clear();
-        records.activities.collect(window, &mut self.activities);
-        records.shift_plans.collect(window, &mut self.shift_plans);
-        records.visit_plans.collect(window, &mut self.visit_plans);
-        records.signals.collect(window, &mut self.signals);
-        records.clearances.collect(window, &mut self.clearances);
+        records.activities.collect(window, (from, to), &mut self.activities);
+        records.shift_plans.collect(window, always, &mut self.shift_plans);
+        records.visit_plans.collect(window, always, &mut self.visit_plans);
+        records.signals.collect(window, always, &mut self.signals);
+        records.clearances.collect(window, always, &mut self.clearances);
         Facts {
             technician_contact_id,
             activities: &self.activities,

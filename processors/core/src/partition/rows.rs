@@ -1,11 +1,12 @@
 //! What was last known of each row of a technician, and what differs from it now.
 
 use super::digest::Digester;
+use super::segments::Refolded;
 use super::window::Window;
 use crate::fold::Units;
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
 use fieldline_schemas::results::{Identity, Kpi};
-use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
+use fieldline_schemas::{Anomaly, Timestamp};
 
 /// The identity of a row within its technician.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,13 +29,16 @@ struct Row {
     key: Key,
     begins_at: Timestamp,
     digest: [u64; 2],
+    /// Carries A29.
+    leans_on_context: bool,
+    /// Derived by the derivation that is going on.
+    is_new: bool,
 }
 
 /// The rows of a technician as they were last derived, sorted by identity.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Row>,
-    next: Vec<Row>,
 }
 
 /// What a derivation changed.
@@ -48,53 +52,73 @@ pub struct Changes {
 
 impl Rows {
     /// Takes what is derived now as known, without a word: what changed by leaving the window is no change.
-    pub fn absorb(&mut self, units: &Units, digester: &mut Digester) {
-        self.rows.clear();
-        self.rows.extend(rows(units, digester));
-        self.rows.sort_unstable_by_key(|row| row.key);
+    pub fn absorb(&mut self, refolded: &Refolded, digester: &mut Digester) {
+        for row in rows(&refolded.units, digester) {
+            self.note(row);
+        }
+        self.take_gone(refolded);
+    }
+
+    /// Whether a unit that is still live depends on context that will leave the window.
+    pub fn lean_on_context(&self, window: Window) -> bool {
+        self.rows.iter().any(|row| row.leans_on_context && row.begins_at >= window.live_units_from())
     }
 
     /// Takes what is derived now as known, and says what is new.
-    pub fn replace(&mut self, technician: TechnicianId, units: Units, window: Window, digester: &mut Digester) -> Changes {
+    pub fn replace(&mut self, technician: TechnicianId, refolded: Refolded, window: Window, digester: &mut Digester) -> Changes {
         let mut changes = Changes::default();
         let live_from = window.live_units_from();
-        let mut next = std::mem::take(&mut self.next);
-        next.clear();
-        next.extend(rows(&units, digester));
-        // A row is boxed when it goes out: most of them did not change.
-        let (mut shifts, mut episodes) = (units.shifts.into_iter(), units.episodes.into_iter());
-        for row in &next {
-            let shift = shifts.next();
-            let episode = if shift.is_none() { episodes.next() } else { None };
-            let known = self.find(row.key);
-            if known.is_some_and(|known| known.digest == row.digest) {
-                continue;
-            }
-            if row.begins_at >= live_from {
-                let shift = shift.map(|shift| Kpi::Shift(Box::new(shift)));
-                changes.kpis.extend(shift.or_else(|| episode.map(|episode| Kpi::Episode(Box::new(episode)))));
-            } else {
-                changes.froze(row.begins_at);
-            }
-            if let Some(known) = known.filter(|known| known.begins_at < live_from) {
-                changes.froze(known.begins_at);
+        let mut changed: Vec<bool> = Vec::with_capacity(refolded.units.shifts.len() + refolded.units.episodes.len());
+        for row in rows(&refolded.units, digester) {
+            let known = self.note(row);
+            let is_same = known.is_some_and(|known| known.digest == row.digest);
+            changed.push(!is_same && row.begins_at >= live_from);
+            if !is_same {
+                let begins = [Some(row.begins_at), known.map(|known| known.begins_at)];
+                begins.into_iter().flatten().filter(|at| *at < live_from).for_each(|at| changes.froze(at));
             }
         }
-        next.sort_unstable_by_key(|row| row.key);
-        std::mem::swap(&mut self.rows, &mut next);
-        for gone in next.iter().filter(|row| self.find(row.key).is_none()) {
+        for gone in self.take_gone(&refolded) {
             if gone.begins_at >= live_from {
                 changes.kpis.push(Kpi::Tombstone(gone.key.identity(technician)));
             } else {
                 changes.froze(gone.begins_at);
             }
         }
-        self.next = next;
+        let tombstones = changes.kpis.len();
+        // A row is boxed when it goes out: most of them did not change.
+        let Units { shifts, episodes, .. } = refolded.units;
+        let mut is_changed = changed.into_iter();
+        let shifts = shifts.into_iter().filter(|_| is_changed.next() == Some(true)).map(|shift| Kpi::Shift(Box::new(shift)));
+        changes.kpis.extend(shifts);
+        let episodes = episodes.into_iter().filter(|_| is_changed.next() == Some(true)).map(|episode| Kpi::Episode(Box::new(episode)));
+        changes.kpis.extend(episodes);
+        changes.kpis.rotate_left(tombstones);
         changes
     }
 
-    fn find(&self, key: Key) -> Option<&Row> {
-        self.rows.binary_search_by_key(&key, |row| row.key).ok().map(|at| &self.rows[at])
+    /// Notes a row that is derived now; what was known of it before.
+    fn note(&mut self, row: Row) -> Option<Row> {
+        match self.rows.binary_search_by_key(&row.key, |row| row.key) {
+            Ok(at) => Some(std::mem::replace(&mut self.rows[at], row)),
+            Err(at) => {
+                self.rows.insert(at, row);
+                None
+            }
+        }
+    }
+
+    /// Takes out the rows that should have been derived anew and were not, in the order of their identity.
+    fn take_gone(&mut self, refolded: &Refolded) -> Vec<Row> {
+        let mut gone = Vec::new();
+        self.rows.retain_mut(|row| {
+            let is_gone = !std::mem::take(&mut row.is_new) && refolded.covers(row.begins_at);
+            if is_gone {
+                gone.push(*row);
+            }
+            !is_gone
+        });
+        gone
     }
 }
 
@@ -105,23 +129,19 @@ impl Changes {
     }
 }
 
-/// Whether a unit that is still live depends on context that will leave the window.
-pub fn leans_on_context(units: &Units, window: Window) -> bool {
-    let leans = |begins_at: Timestamp, anomalies: Anomalies| begins_at >= window.live_units_from() && anomalies.contains(Anomaly::A29);
-    units.shifts.iter().any(|s| leans(s.started_at, s.anomalies)) || units.episodes.iter().any(|e| leans(e.first_event_at, e.anomalies))
-}
-
 fn rows(units: &Units, digester: &mut Digester) -> impl Iterator<Item = Row> {
     let mut shifts = units.shifts.iter();
     let mut episodes = units.episodes.iter();
     std::iter::from_fn(move || {
-        let (key, begins_at, digest) = match shifts.next() {
-            Some(shift) => (Key::Shift(shift.shift_id), shift.started_at, digester.shift(shift)),
+        let (key, begins_at, digest, anomalies) = match shifts.next() {
+            Some(shift) => (Key::Shift(shift.shift_id), shift.started_at, digester.shift(shift), shift.anomalies),
             None => {
                 let episode = episodes.next()?;
-                (Key::Episode(episode.visit_id, episode.first_event_id), episode.first_event_at, digester.episode(episode))
+                let key = Key::Episode(episode.visit_id, episode.first_event_id);
+                (key, episode.first_event_at, digester.episode(episode), episode.anomalies)
             }
         };
-        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64] })
+        let leans_on_context = anomalies.contains(Anomaly::A29);
+        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context, is_new: true })
     })
 }

@@ -5,7 +5,7 @@
 //! times) and physical later, in bulk.
 
 use super::index::Index;
-use super::window::Window;
+use super::window::{Changed, Window};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::HOUR_US;
@@ -45,8 +45,8 @@ pub enum Inserted {
     Outranked,
     /// The record decides from now on what stands.
     Decides {
-        /// A fact within the window appeared, changed or went.
-        changes_facts: bool,
+        /// Facts within the window that appeared, changed or went.
+        changed: Option<Changed>,
         /// An amendment or void of something that is not known here.
         lacks_predecessor: bool,
         /// The earliest own time of the other records of the id.
@@ -113,19 +113,21 @@ impl<F: Fact> Standing<F> {
         self.oldest_fact
     }
 
-    /// Moves the window. `true` when a fact left it, or another one stands since.
-    pub fn advance(&mut self, window: Window) -> bool {
-        let mut changed = self.oldest_fact < window.facts_from();
-        if changed {
-            self.oldest_fact = Timestamp::MAX;
-            for marker in &self.markers {
-                if marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from() {
+    /// Moves the window, and tells which facts left it, or stand or not since.
+    pub fn advance(&mut self, window: Window) -> Option<Changed> {
+        let mut changed = None;
+        if self.oldest_fact < window.facts_from() {
+            let left_from = std::mem::replace(&mut self.oldest_fact, Timestamp::MAX);
+            for marker in self.markers.iter().filter(|marker| marker.stands && marker.fact != NO_FACT) {
+                if marker.own >= window.facts_from() {
                     self.oldest_fact = self.oldest_fact.min(marker.own);
+                } else if marker.own >= left_from {
+                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
                 }
             }
         }
         if self.oldest_append < window.markers_from() {
-            changed |= self.settle_contested(window);
+            changed = Changed::join(changed, self.settle_contested(window));
             if self.oldest_append < window.markers_from() - SWEEP_AFTER_US {
                 self.sweep(window);
             }
@@ -183,14 +185,15 @@ impl<F: Fact> Standing<F> {
         if after == before {
             return if is_known { Inserted::Duplicate } else { Inserted::Outranked };
         }
-        let changes_facts = self.apply(claim.id, after, window);
-        Inserted::Decides { changes_facts, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
+        let changed = self.apply(claim.id, after, window);
+        Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
     }
 
-    /// Appends the facts that stand and lie within the window, in log order.
-    pub fn collect(&self, window: Window, facts: &mut Vec<F>) {
+    /// Appends the facts that stand, lie within the window and happened from `from` up to `to`, in log order.
+    pub fn collect(&self, window: Window, (from, to): (Timestamp, Timestamp), facts: &mut Vec<F>) {
+        let from = from.max(window.facts_from());
         for marker in &self.markers {
-            if marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from() {
+            if marker.stands && marker.fact != NO_FACT && marker.own >= from && marker.own <= to {
                 let mut fact = self.facts[marker.fact as usize];
                 if marker.conflicted {
                     fact.conflicted();
@@ -224,9 +227,9 @@ impl<F: Fact> Standing<F> {
         decision
     }
 
-    /// Sets what stands of an id. `true` when that changes a fact within the window.
-    fn apply(&mut self, id: EventId, decision: Option<Decision>, window: Window) -> bool {
-        let mut changed = false;
+    /// Sets what stands of an id, and tells what that changes within the window.
+    fn apply(&mut self, id: EventId, decision: Option<Decision>, window: Window) -> Option<Changed> {
+        let mut changed = None;
         for place in self.index.places(id) {
             let marker = &mut self.markers[place];
             let is_chosen = decision.is_some_and(|d| d.place == place);
@@ -235,7 +238,7 @@ impl<F: Fact> Standing<F> {
             if (marker.stands, marker.conflicted) != (stands, conflicted) {
                 (marker.stands, marker.conflicted) = (stands, conflicted);
                 if marker.fact != NO_FACT && marker.own >= window.facts_from() {
-                    changed = true;
+                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
                     if stands {
                         self.oldest_fact = self.oldest_fact.min(marker.own);
                     }
@@ -246,12 +249,12 @@ impl<F: Fact> Standing<F> {
     }
 
     /// Judges ids with several markers again, some of which may have left the window.
-    fn settle_contested(&mut self, window: Window) -> bool {
-        let mut changed = false;
+    fn settle_contested(&mut self, window: Window) -> Option<Changed> {
+        let mut changed = None;
         let mut contested = std::mem::take(&mut self.contested);
         contested.retain(|id| {
             let decision = self.decide(*id, window);
-            changed |= self.apply(*id, decision, window);
+            changed = Changed::join(changed, self.apply(*id, decision, window));
             self.visible(*id, window).count() > 1
         });
         self.contested = contested;

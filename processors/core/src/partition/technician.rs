@@ -3,17 +3,13 @@
 use super::digest::Digester;
 use super::input::{About, Input};
 use super::records::{Gathered, Records};
-use super::rows::{Changes, Rows, leans_on_context};
+use super::rows::{Changes, Rows};
+use super::segments::{Path, Refolded, Segments, Source};
 use super::standing::Inserted;
-use super::window::{FACTS_US, Window};
+use super::window::{Changed, FACTS_US, Window};
 use crate::definition::Definition;
-use crate::facts::Facts;
-use crate::fold::Units;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::{EventId, TechnicianId};
-
-/// How units follow from facts: `fold::fold`, or another one in tests.
-pub type Fold = fn(Facts<'_>, Timestamp, &Definition) -> Units;
 
 /// A log position that touched a technician.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +51,16 @@ pub struct Technician {
     records: Records,
     /// Where the window stood when the technician was last looked at.
     window: Window,
-    /// Something left the window since the rows were derived.
-    is_stale: bool,
+    /// What left the window since the rows were derived.
+    left: Option<Changed>,
+    /// What records of the unfinished second changed.
+    changed: Option<Changed>,
+    segments: Segments,
     rows: Rows,
     /// The next instant at which a row may change though no record comes.
     pub due: Option<Timestamp>,
     /// The last record of the unfinished second that matters, if there is one.
     pub touched: Option<Touch>,
-    /// A fact changed in the unfinished second.
-    pub is_changed: bool,
     pub request: Option<Box<Request>>,
     /// The offset of the last output, and the step that the next one at that offset takes.
     next_step: (i64, u8),
@@ -75,11 +72,12 @@ impl Technician {
             id,
             records: Records::default(),
             window: Window::at(clock),
-            is_stale: false,
+            left: None,
+            changed: None,
+            segments: Segments::default(),
             rows: Rows::default(),
             due: None,
             touched: None,
-            is_changed: false,
             request: None,
             next_step: (-1, 0),
         }
@@ -93,12 +91,22 @@ impl Technician {
     /// Moves the window to `clock`; what has left it is not folded any more.
     pub fn advance(&mut self, clock: Timestamp) {
         self.window = Window::at(clock);
-        self.is_stale |= self.records.advance(self.window);
+        self.left = Changed::join(self.left, self.records.advance(self.window));
     }
 
     /// Takes a record, after `advance`.
     pub fn insert(&mut self, input: &Input) -> (Inserted, About) {
         self.records.insert(input, self.window)
+    }
+
+    /// Notes what the next derivation has to look at.
+    pub fn note_changed(&mut self, changed: Option<Changed>) {
+        self.changed = Changed::join(self.changed, changed);
+    }
+
+    /// A fact changed in the unfinished second.
+    pub fn is_changed(&self) -> bool {
+        self.changed.is_some()
     }
 
     /// Notes what history has to look at because of a record.
@@ -114,30 +122,38 @@ impl Technician {
 
     /// Something left the window since the rows were derived.
     pub fn is_stale(&self) -> bool {
-        self.is_stale
+        self.left.is_some()
     }
 
     /// Derives from what remains within the window, and takes that as known.
-    pub fn absorb(&mut self, fold: Fold, clock: Timestamp, definition: &Definition, bench: &mut Workbench) {
-        let units = self.fold(fold, clock, definition, bench);
-        self.rows.absorb(&units, &mut bench.digester);
+    pub fn absorb(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) {
+        let refolded = self.refold(path, clock, definition, bench);
+        self.rows.absorb(&refolded, &mut bench.digester);
+        self.find_due(clock);
     }
 
     /// Derives the rows as of `clock` and says what changed.
-    pub fn derive(&mut self, fold: Fold, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Changes {
-        let units = self.fold(fold, clock, definition, bench);
-        self.rows.replace(self.id, units, Window::at(clock), &mut bench.digester)
+    pub fn derive(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Changes {
+        let refolded = self.refold(path, clock, definition, bench);
+        let changes = self.rows.replace(self.id, refolded, Window::at(clock), &mut bench.digester);
+        self.find_due(clock);
+        changes
     }
 
-    fn fold(&mut self, fold: Fold, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Units {
-        let units = fold(bench.gathered.facts(self.id, &self.records, self.window), clock, definition);
-        self.is_stale = false;
+    fn refold(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Refolded {
+        let changed = Changed::join(self.left.take(), self.changed.take());
+        let changed = if path == Path::Refold { Some(Changed::EVERYTHING) } else { changed };
+        let Self { id, records, window, .. } = self;
+        let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
+        self.segments.refold(changed, clock, definition, &mut source)
+    }
+
+    fn find_due(&mut self, clock: Timestamp) {
         // Cuts that lean on what will leave the window must move when it leaves, not when the next record comes:
         // a state that was rebuilt without it would else fire other timers.
         let leaves = || Some(self.records.oldest_activity()).filter(|at| *at < Timestamp::MAX).map(|at| at + FACTS_US + 1);
-        let leaves = if leans_on_context(&units, Window::at(clock)) { leaves() } else { None };
-        self.due = [units.next_due, leaves].into_iter().flatten().filter(|due| *due > clock).min();
-        units
+        let leaves = if self.rows.lean_on_context(Window::at(clock)) { leaves() } else { None };
+        self.due = [self.segments.next_due(), leaves].into_iter().flatten().filter(|due| *due > clock).min();
     }
 
     /// The step for an output at `offset`: each one at the same offset gets the next.

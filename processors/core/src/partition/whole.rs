@@ -5,6 +5,7 @@ use super::records::{Gathered, Records};
 use super::standing::Inserted;
 use super::window::Window;
 use crate::facts::Facts;
+use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::TechnicianId;
 
 /// Records of one technician, inserted in log order; the same rules as in the live state, without a window.
@@ -22,6 +23,6 @@ impl WholeLog {
 
     /// The facts that stand, as the fold takes them.
     pub fn facts(&mut self, technician_contact_id: TechnicianId) -> Facts<'_> {
-        self.gathered.facts(technician_contact_id, &self.records, Window::everything())
+        self.gathered.facts(technician_contact_id, &self.records, Window::everything(), (Timestamp::MIN, Timestamp::MAX))
     }
 }

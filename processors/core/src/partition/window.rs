@@ -1,20 +1,46 @@
 //! The live window: how far back the state reaches, seen from the partition's clock.
 
+use crate::definition::{CONTEXT_US, SILENCE_US, UNIT_US};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::time::{DAY_US, HOUR_US};
 
 /// Lateness that is served from the state; an older fact is a matter of history.
 pub const LATENESS_US: i64 = 72 * HOUR_US;
-/// Facts that happened within this are folded: lateness, a unit's length, and the context that cuts depend on.
-pub const FACTS_US: i64 = 168 * HOUR_US;
+/// Facts that happened within this are folded: lateness, a unit's length, the context that cuts depend on, and the silence
+/// that must lie before the first event of that context for it to count as a fresh start.
+pub const FACTS_US: i64 = LATENESS_US + UNIT_US + CONTEXT_US + SILENCE_US;
 /// Units that begin before this are frozen: they lack context, so history alone may publish them.
-pub const LIVE_UNITS_US: i64 = 96 * HOUR_US;
+pub const LIVE_UNITS_US: i64 = LATENESS_US + UNIT_US;
 /// How far ahead of its arrival a fact may lie.
 pub const AHEAD_US: i64 = DAY_US;
 /// Of everything appended within this a marker is kept; replaying this much rebuilds the state.
 pub const MARKERS_US: i64 = FACTS_US + AHEAD_US;
 /// A step of the clock beyond this is an outage, unless a tick vouches for the time.
 pub const GAP_US: i64 = 10_000_000;
+
+/// The times of facts that changed: from the earliest to the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Changed {
+    /// What changed may concern any time.
+    pub const EVERYTHING: Self = Self { from: Timestamp::MIN, to: Timestamp::MAX };
+
+    pub fn at(at: Timestamp) -> Self {
+        Self { from: at, to: at }
+    }
+
+    /// Both, where there is something.
+    pub fn join(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(a), Some(b)) => Some(Self { from: a.from.min(b.from), to: a.to.max(b.to) }),
+            (one, other) => one.or(other),
+        }
+    }
+}
 
 /// The limits of the window at one moment of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod compare;
 mod durations;
 mod generate;
 mod golden;
+mod increments;
 mod messy;
 mod order;
 mod rows;

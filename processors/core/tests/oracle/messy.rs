@@ -11,14 +11,14 @@ use fieldline_schemas::time::{DAY_US, HOUR_US};
 use fieldline_schemas::{Anomaly, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-const TECHNICIAN_DAYS: usize = 20_000;
+const TECHNICIAN_DAYS: usize = 100_000;
 /// With FIELDLINE_LONG set.
-const TECHNICIAN_DAYS_LONG: usize = 120_000;
+const TECHNICIAN_DAYS_LONG: usize = 1_000_000;
 /// How many kinds of difference are shrunk and shown before the test gives up.
 const CASES_SHOWN_MAX: usize = 12;
 
 #[expect(clippy::disallowed_methods, reason = "the test's own settings, not the fold's")]
-fn setting(name: &str) -> Option<String> {
+pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

@@ -245,7 +245,7 @@ fn shift_row(
 /// The durations of a shift, or of a part of it.
 fn shift_durations(window: Interval, shift: &Shift, known_to: i64, stretches: &[Stretch]) -> ShiftDurations {
     let has_end = shift.ended.is_some();
-    let is_whole = window == (shift.started, shift.closed);
+    let ends_unknown = !has_end && window.1 == shift.closed;
     let has_open_time = stretches.iter().any(|s| s.quality == Quality::Open && cut(s.possible, window).is_some());
     let unsure = if !has_end || has_open_time { Quality::Open } else { Quality::Imputed };
     let measure = |lo_us: i64, hi_us: i64| Measure {
@@ -254,9 +254,9 @@ fn shift_durations(window: Interval, shift: &Shift, known_to: i64, stretches: &[
         hi_us: Some(hi_us),
         quality: if lo_us == hi_us { Quality::Observed } else { unsure },
     };
-    // Of a shift without end, the shift and its idle time are never known.
+    // Of a shift without end, the shift and its idle time are never known, nor those of the day on which it closes.
     let without_end = |m: Measure| {
-        if has_end || !is_whole { m } else { Measure { value_us: None, quality: Quality::Open, ..m } }
+        if ends_unknown { Measure { value_us: None, quality: Quality::Open, ..m } } else { m }
     };
     let bucket = |kind: Kind| {
         let higher: Vec<Kind> = BUCKETS.iter().copied().take_while(|k| *k != kind).collect();

@@ -23,7 +23,7 @@ impl Bench {
     pub fn new(options: MemoryOptions) -> Self {
         let log = MemoryLog::new(options);
         for topic in [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Kpis, Topic::Recompute, Topic::DeadLetters] {
-            let spec = TopicSpec { name: topic.full_name(PREFIX), partitions: PARTITIONS, retention: None };
+            let spec = TopicSpec { name: topic.full_name(PREFIX), partitions: PARTITIONS, retention: None, compacted: false };
             log.ensure_topic(&spec).unwrap();
         }
         Self { log }

@@ -106,8 +106,8 @@ fn start_after(change: impl Fn(&mut Note, &mut i64), config: impl Fn(ProcessorCo
 fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
     type Change = fn(&mut Note, &mut i64);
     let cases: [(Change, &str); 6] = [
-        (|note, _| note.definition += 1, "start the newer one"),
-        (|note, _| note.definition_hash = "0".into(), "need a higher number"),
+        (|note, _| note.definition += 1, "set definition.number to 3 or higher"),
+        (|note, _| note.definition_hash = "0".into(), "Set definition.number to 2 or higher"),
         (|note, _| note.topic_id = "0".into(), "was made again"),
         (|note, _| note.partitions = 5, "restore the count"),
         (|_, offset| *offset = 1_000, "no longer holds the committed offset 1000"),
@@ -130,10 +130,10 @@ fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
 #[test]
 fn a_retention_that_would_not_let_a_successor_rebuild_is_refused() {
     let log = fieldline_log::memory::MemoryLog::new(MemoryOptions::default());
-    for (topic, hours) in [(Topic::Activity, 191), (Topic::Calls, 1), (Topic::Operations, 1)] {
+    for (topic, hours) in [(Topic::Activity, 203), (Topic::Calls, 1), (Topic::Operations, 1)] {
         let retention = Some(std::time::Duration::from_secs(hours * 3600));
-        log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention }).unwrap();
+        log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention, compacted: false }).unwrap();
     }
     let error = Driver::new(ProcessorConfig::new("x.", Definition::default()), log).map(|_| ()).unwrap_err();
-    assert!(error.to_string().starts_with("topic x.activity keeps records for 191 h, and 192 h"), "{error}");
+    assert!(error.to_string().starts_with("topic x.activity keeps records for 203 h, and 204 h"), "{error}");
 }

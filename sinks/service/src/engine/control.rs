@@ -106,8 +106,12 @@ fn read_line(socket: &UnixStream) -> io::Result<Vec<u8>> {
     let mut socket = socket;
     let (mut line, mut byte) = (Vec::new(), [0]);
     while line.len() < LINE_BYTES_MAX {
-        if socket.read(&mut byte)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        match socket.read(&mut byte) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => {}
+            // With a time limit on it, a read is not taken up again after a signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         }
         if byte[0] == b'\n' {
             return Ok(line);

@@ -23,6 +23,7 @@ use crate::writer::{GivenUp, WriterConfig};
 use compute::Computer;
 use fieldline_log::{Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
 use fieldline_processors_core::definition::Definition;
+use fieldline_registry::Registry;
 use fieldline_schemas::events::{DeadLetter, DeadLetterReason, RecomputeRequest, Tick};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, Version, key_of, validate};
@@ -61,6 +62,8 @@ pub struct HistoryConfig {
     pub tick_every: Duration,
     /// The log takes append times from its writers: ticks come at once, and rows carry the clock of their request.
     pub event_time: bool,
+    /// The ids that records are written with, and whom to ask for those that are read.
+    pub schemas: Registry,
 }
 
 impl HistoryConfig {
@@ -72,6 +75,7 @@ impl HistoryConfig {
             patience: WriterConfig::default(),
             tick_every: Duration::from_secs(1),
             event_time: false,
+            schemas: Registry::default(),
         }
     }
 }
@@ -158,7 +162,7 @@ impl<'a> Worker<'a> {
         let topic = Topic::Recompute.full_name(&config.prefix);
         let consumer = log.consumer(&group, &[&topic]).map_err(HistoryError::log(|| format!("joining group {group}")))?;
         let producer = log.producer().map_err(HistoryError::log(|| "opening a producer for history"))?;
-        let (codec, stations, bytes) = (Codec::new(), Vec::new(), Vec::new());
+        let (codec, stations, bytes) = (config.schemas.codec(), Vec::new(), Vec::new());
         Ok(Self { config, log, control, database, consumer, producer, codec, stations, polls: 0, bytes })
     }
 
@@ -214,6 +218,9 @@ impl<'a> Worker<'a> {
 
     fn take(&mut self, batch: &Batch) -> Result<(), HistoryError> {
         let Some(index) = self.stations.iter().position(|station| station.at == batch.partition) else { return Ok(()) };
+        if !self.config.schemas.admits(batch, self.consumer.as_mut()).map_err(HistoryError::log(|| "putting back recompute requests"))? {
+            return Ok(());
+        }
         for record in batch.iter() {
             let request = match self.request(record.value, record.append_time) {
                 Ok(request) => request,

@@ -3,19 +3,15 @@
 use super::VerifyError;
 use super::report::Findings;
 use crate::clickhouse::{ClickHouseTarget, Database, Deadlines};
-use fieldline_log::{Consumer, Error as LogError, Log, Polled, TopicPartition};
+use fieldline_log::{Error as LogError, Log, TopicPartition, read_topic};
+use fieldline_registry::Registry;
 use fieldline_schemas::topics::Topic;
-use fieldline_schemas::wire::{AnyRecord, Codec};
+use fieldline_schemas::wire::AnyRecord;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// The group that reads the log here; it never commits.
+/// The group that reads the log here, with a number of its own: two at once must not share the partitions.
 const GROUP: &str = "verify";
-const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
-const POLL_RECORDS_MAX: usize = 10_000;
-/// Empty polls in a row after which there is nothing more.
-const IDLE_POLLS_MAX: u32 = 3;
 /// The groups whose work must be done before results can be judged, and what they read.
 const STAGES: [(&str, &[Topic]); 4] = [
     ("processors", &[Topic::Activity, Topic::Calls, Topic::Operations]),
@@ -51,13 +47,19 @@ pub struct Conservation {
 }
 
 /// Compares the log with the tables.
-pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, deadlines: Deadlines) -> Result<Conservation, VerifyError> {
+pub fn conservation(
+    log: &dyn Log,
+    schemas: &Registry,
+    prefix: &str,
+    clickhouse: &ClickHouseTarget,
+    deadlines: Deadlines,
+) -> Result<Conservation, VerifyError> {
     let database = Database::open(clickhouse, deadlines)?;
     let mut found = Conservation::default();
     // Each topic is read once: several stages work on the same one.
     let mut topics = BTreeMap::new();
     for (topic, tables) in TABLES {
-        let partitions = records(log, prefix, topic, &mut found.ticks)?;
+        let partitions = records(log, schemas, prefix, topic, &mut found.ticks)?;
         for (at, offsets) in &partitions {
             found.records += offsets.len() as u64;
             let stored = stored(&database, topic, at.partition, tables)?;
@@ -68,7 +70,7 @@ pub fn conservation(log: &dyn Log, prefix: &str, clickhouse: &ClickHouseTarget, 
         topics.insert(topic, partitions);
     }
     for topic in [Topic::Recompute, Topic::Kpis, Topic::DeadLetters] {
-        topics.insert(topic, records(log, prefix, topic, &mut 0)?);
+        topics.insert(topic, records(log, schemas, prefix, topic, &mut 0)?);
     }
     for (group, read) in STAGES {
         let mut pending = 0;
@@ -90,41 +92,29 @@ fn reading(at: &TopicPartition) -> impl FnOnce(LogError) -> VerifyError {
 }
 
 /// Offsets of everything in the topic that is not a tick, by partition, in order.
-fn records(log: &dyn Log, prefix: &str, topic: Topic, ticks: &mut u64) -> Result<BTreeMap<TopicPartition, Vec<i64>>, VerifyError> {
+fn records(
+    log: &dyn Log,
+    schemas: &Registry,
+    prefix: &str,
+    topic: Topic,
+    ticks: &mut u64,
+) -> Result<BTreeMap<TopicPartition, Vec<i64>>, VerifyError> {
     let name = topic.full_name(prefix);
     let mut found: BTreeMap<TopicPartition, Vec<i64>> = BTreeMap::new();
-    let whole = TopicPartition { topic: name.clone(), partition: -1 };
-    if log.describe_topic(&name).map_err(reading(&whole))?.is_none() {
-        return Ok(found);
-    }
-    let codec = Codec::new();
-    let mut consumer: Box<dyn Consumer> = log.consumer(&format!("{prefix}{GROUP}"), &[&name]).map_err(reading(&whole))?;
-    let mut idle_polls = 0;
-    while idle_polls < IDLE_POLLS_MAX {
-        match consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(reading(&whole))? {
-            Polled::Assigned(partitions) => {
-                for at in partitions {
-                    let begin = consumer.watermarks(&at).map_err(reading(&at))?.begin;
-                    consumer.seek(&at, begin).map_err(reading(&at))?;
-                    found.entry(at).or_default();
-                }
+    let codec = schemas.codec();
+    let partitions = read_topic(log, &format!("{prefix}{GROUP}-{}", uuid::Uuid::new_v4()), &name, &mut |batch| {
+        schemas.learn_patiently(batch);
+        let offsets = found.entry(batch.partition.clone()).or_default();
+        for record in batch.iter() {
+            // What can not be read is a record too: it must be among the dead letters.
+            if matches!(codec.decode(record.value), Ok(AnyRecord::Tick(_))) {
+                *ticks += 1;
+            } else {
+                offsets.push(record.offset);
             }
-            Polled::Revoked(_) | Polled::Lost(_) => {}
-            Polled::Records(batch) => {
-                idle_polls = 0;
-                let offsets = found.entry(batch.partition.clone()).or_default();
-                for record in batch.iter() {
-                    // What can not be read is a record too: it must be among the dead letters.
-                    if matches!(codec.decode(record.value), Ok(AnyRecord::Tick(_))) {
-                        *ticks += 1;
-                    } else {
-                        offsets.push(record.offset);
-                    }
-                }
-            }
-            Polled::Idle => idle_polls += 1,
         }
-    }
+    });
+    partitions.map_err(reading(&TopicPartition { topic: name, partition: -1 }))?;
     Ok(found)
 }
 

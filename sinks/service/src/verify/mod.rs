@@ -241,16 +241,18 @@ impl Verification<'_> {
         }
         let units = fold(log.facts(technician), clock, &self.config.definition);
         drop(log);
+        let number = self.config.definition.number;
         let leans = |codes: fieldline_schemas::Anomalies| codes.contains(Anomaly::A29);
         let saw_less = pile.shifts.iter().any(|stored| !stored.is_of_history() && leans(stored.row.anomalies))
             || pile.episodes.iter().any(|stored| !stored.is_of_history() && leans(stored.row.anomalies));
-        compare_rows(pile.shifts, units.shifts, saw_less, report);
-        compare_rows(pile.episodes, units.episodes, saw_less, report);
+        compare_rows(pile.shifts, units.shifts, saw_less, number, report);
+        compare_rows(pile.episodes, units.episodes, saw_less, number, report);
     }
 }
 
 /// `saw_less`: some rows of the technician were published by the live path and lean on context that it may not have had.
-fn compare_rows<R: ResultRow>(stored: Vec<Stored<R>>, computed: Vec<R>, saw_less: bool, report: &mut Report) {
+/// `number`: of the definition that was computed with.
+fn compare_rows<R: ResultRow>(stored: Vec<Stored<R>>, computed: Vec<R>, saw_less: bool, number: u16, report: &mut Report) {
     let leans = |row: &R| row.anomalies().contains(Anomaly::A29);
     let mut computed: BTreeMap<Identity, R> = computed.into_iter().map(|row| (row.identity(), row)).collect();
     for stored in stored {
@@ -270,6 +272,8 @@ fn compare_rows<R: ResultRow>(stored: Vec<Stored<R>>, computed: Vec<R>, saw_less
                     report.apart.add(|| Apart { row, because: ApartBecause::Context, columns: columns() });
                 } else if stored.row.without_positions() == computed.without_positions() {
                     report.apart.add(|| Apart { row, because: ApartBecause::Positions, columns: columns() });
+                } else if stored.version.definition() != number && columns().iter().all(|column| column.name == "finality") {
+                    report.apart.add(|| Apart { row, because: ApartBecause::Definition, columns: columns() });
                 } else {
                     report.changed.add(|| Difference { row, columns: columns() });
                 }

@@ -88,6 +88,9 @@ pub enum ApartBecause {
     Context,
     /// Only A19, A20 or the distance differ: they look back to the last trusted position, however old.
     Positions,
+    /// Only the finality differs, and the row was published under another number of the definition: rows come to a new
+    /// one as they are touched.
+    Definition,
 }
 
 /// A difference that the definitions allow.

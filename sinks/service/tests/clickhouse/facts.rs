@@ -287,31 +287,3 @@ fn a_dead_letter_is_one_row_per_source_position() {
         ],
     );
 }
-
-#[test]
-fn data_quality_counts_per_source() {
-    let test = TestDatabase::new("data_quality");
-    let mut rows = ActivityRows::default();
-    let mut push = |number, subject, revision, voided, hash, offset, lag| {
-        let mut record = activity(number, 0, ActivityType::WorkStarted);
-        record.technician_contact_id = technician(subject);
-        record.common.revision = revision;
-        record.common.voided = voided;
-        record.common.source = Some("mobile".into());
-        rows.push(position(offset, lag), hash, &record);
-    };
-    push(1, 1, 0, false, 10, 0, 1);
-    push(1, 1, 0, false, 10, 1, 2);
-    push(1, 1, 0, false, 11, 2, 3);
-    push(1, 2, 0, false, 12, 3, 4);
-    push(2, 1, 0, false, 13, 4, 5);
-    push(2, 1, 1, true, 14, 5, -6);
-    rows.push(position(9, 9), 15, &activity(3, 0, ActivityType::WorkStarted));
-    test.insert("technician_activity_log", &rows);
-    test.insert("technician_activity_log", &rows);
-    test.check(
-        "SELECT source, records, standing, duplicates, conflicts, amendments, voids, ids_under_two_subjects, lag_seconds_p50, clocks_ahead, \
-         clock_ahead_seconds_max, shifts, anomalies_per_1000_events FROM data_quality ORDER BY source",
-        &["\t1\t1\t0\t0\t0\t0\t0\t540\t0\t0\t0\t0", "mobile\t6\t2\t1\t1\t1\t1\t1\t180\t1\t360\t0\t0"],
-    );
-}

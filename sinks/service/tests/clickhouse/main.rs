@@ -7,6 +7,8 @@
 mod common;
 mod facts;
 mod history;
+mod near_duplicates;
+mod quality;
 mod results;
 mod schema;
 mod setup;

@@ -240,6 +240,22 @@ fn null_is_not_zero() {
     test.check("SELECT shift_id, left_at FROM visits ORDER BY visit_id", &["\\N\t\\N", "\\N\t2026-03-02 09:00:00.000000"]);
 }
 
+/// Two attendances within one instant, the second of them open: whatever their ids, that one is the last.
+#[test]
+fn of_attendances_that_begin_together_the_open_one_is_the_last() {
+    let test = TestDatabase::new("together");
+    for (left, open) in [(1, 2), (2, 1)] {
+        let mut rows = EpisodeRows::default();
+        let left = EpisodeResult { left_at: Some(at(0)), last_event_at: at(0), visit_id: visit(left), ..attended(left, 0) };
+        let open = EpisodeResult { left_at: None, last_event_at: at(0), visit_id: left.visit_id, ..attended(open, 0) };
+        for row in [&left, &open] {
+            rows.push(&stamp(10, None), at(0), row);
+        }
+        test.insert("episode_results", &rows);
+    }
+    test.check("SELECT attendances, left_at FROM visits", &["2\t\\N", "2\t\\N"]);
+}
+
 #[test]
 fn days_are_cut_at_midnight_and_add_up() {
     let test = TestDatabase::new("days");

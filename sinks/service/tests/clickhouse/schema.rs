@@ -21,6 +21,21 @@ fn migrations_apply_once_and_refuse_what_they_do_not_know() {
     assert!(again().unwrap() > 10);
 }
 
+/// A folder of a release before: one of its views had another text, and another number.
+#[test]
+fn a_database_with_older_views_gets_the_new_ones() {
+    let test = TestDatabase::new("older_views");
+    test.database.execute("CREATE OR REPLACE VIEW data_quality AS SELECT 1 AS old").unwrap();
+    test.database.execute("DROP VIEW near_duplicates").unwrap();
+    test.database.execute("ALTER TABLE schema_migrations DELETE WHERE number = 21 SETTINGS mutations_sync = 2").unwrap();
+    test.database.execute("INSERT INTO schema_migrations (number, name, hash) VALUES (20, 'view_data_quality', 'older')").unwrap();
+    let again = || migrate(&test.target, Engines::Single, Deadlines::default()).unwrap();
+    assert_eq!(again(), 2);
+    assert_eq!(again(), 0);
+    test.check("SELECT count() FROM near_duplicates", &["0"]);
+    test.check("SELECT count() FROM data_quality WHERE near_duplicates > 0", &["0"]);
+}
+
 #[test]
 fn a_name_that_is_no_name_is_refused() {
     let mut target = TestDatabase::new("names").target;

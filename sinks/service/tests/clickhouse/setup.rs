@@ -100,3 +100,21 @@ pub fn activity(number: u8, minutes: i64, activity_type: ActivityType) -> Techni
         notes: None,
     }
 }
+
+/// Marsaglia's xorshift.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+    pub fn id(&mut self) -> [u8; 16] {
+        std::array::from_fn(|_| self.below(256) as u8)
+    }
+}

@@ -31,7 +31,8 @@ impl Pipeline {
     fn new() -> Self {
         let log: Arc<dyn Log> = MemoryLog::new(MemoryOptions { event_time: true, waits: true, clock: at(0) });
         for topic in Topic::ALL {
-            log.ensure_topic(&TopicSpec { name: topic.full_name("fieldline."), partitions: PARTITIONS, retention: None }).unwrap();
+            log.ensure_topic(&TopicSpec { name: topic.full_name("fieldline."), partitions: PARTITIONS, retention: None, compacted: false })
+                .unwrap();
         }
         Self { log, control: SinkControl::new() }
     }

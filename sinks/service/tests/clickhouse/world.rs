@@ -44,7 +44,8 @@ impl World {
         let test = TestDatabase::new(name);
         let log = MemoryLog::new(MemoryOptions { event_time: false, waits: true, clock });
         for topic in Topic::ALL {
-            log.ensure_topic(&TopicSpec { name: topic.full_name(PREFIX), partitions: PARTITIONS, retention: None }).unwrap();
+            log.ensure_topic(&TopicSpec { name: topic.full_name(PREFIX), partitions: PARTITIONS, retention: None, compacted: false })
+                .unwrap();
         }
         let sinks = [SinkControl::new(), SinkControl::new()];
         sinks.iter().for_each(|sink| sink.hurry(true));

@@ -42,7 +42,7 @@ impl Walk<'_> {
         let visits: Vec<_> = self.attending.keys().copied().collect();
         for visit in visits {
             // A shift_end ends a pause, observed, unless the technician has left for another place since.
-            let paused = self.attending.get(&visit).filter(|a| a.state == Column::Pause && a.going.moved_on.is_none()).copied();
+            let paused = self.attending.get(&visit).filter(|a| a.state == Column::Pause && !a.left_since).copied();
             if let (true, Some(paused)) = (by_shift_end, paused) {
                 self.attending.remove(&visit);
                 self.put(observed(Kind::Pause, visit, (paused.part_from, at)));
@@ -102,6 +102,7 @@ impl Walk<'_> {
         let before = (attending.state, attending.part_from);
         attending.state = state;
         attending.part_from = at;
+        attending.left_since = false;
         if before.0 == Column::Site && state == Column::Done {
             // Completed without having started: how much of it was waiting and how much work, nobody knows.
             for kind in [Kind::SiteWait, Kind::Work] {
@@ -117,6 +118,7 @@ impl Walk<'_> {
         for (visit, attending) in &mut self.attending {
             if !(is_arrival && *visit == to) {
                 attending.going.move_on(at);
+                attending.left_since = true;
             }
         }
         for (visit, travel) in &mut self.visit_travels {
@@ -151,7 +153,7 @@ impl Walk<'_> {
         if let Some(earliest) = possible_from {
             self.put(Stretch { kind: Kind::SiteWait, visit, certain: (at, at), possible: (earliest, at), quality: Imputed });
         }
-        let attending = Attending { number, going, imputed: possible_from.is_some(), state, part_from: at, there: true };
+        let attending = Attending { number, going, imputed: possible_from.is_some(), state, part_from: at, left_since: false, there: true };
         self.attending.insert(visit, attending);
     }
 

@@ -57,6 +57,8 @@ pub(super) struct Attending {
     pub(super) state: Column,
     /// Where the present part (wait, work, pause, wrap) began.
     pub(super) part_from: i64,
+    /// The technician has left for another place since that part began.
+    pub(super) left_since: bool,
     /// The technician is there, for the technician's column.
     pub(super) there: bool,
 }

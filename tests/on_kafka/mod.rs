@@ -1,0 +1,83 @@
+//! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
+
+mod refused;
+mod same_views;
+mod soak;
+
+use crate::support::folder::{Folder, Outcome, Running};
+use fieldline_test_kafka::{Kafka, KafkaOptions};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A member that dies is missed after this; the brokers allow no less.
+const SESSION_MS: u64 = 6_000;
+
+/// One broker for all tests that do not harm it; it dies with the test process.
+fn shared_kafka() -> Option<&'static Kafka> {
+    static KAFKA: OnceLock<Option<Kafka>> = OnceLock::new();
+    KAFKA.get_or_init(|| Kafka::start_or_leave_out(KafkaOptions::default())).as_ref()
+}
+
+/// A pipeline on Kafka with topics of its own, and an engine in a folder of its own.
+struct Deployment {
+    folder: Folder,
+    settings: Vec<String>,
+    engine: Running,
+}
+
+impl Deployment {
+    /// Makes the topics and starts the engine, nothing else.
+    fn new(brokers: &str, partitions: u32) -> Self {
+        let deployment = Self::without_topics(brokers, partitions);
+        let made = deployment.run(&["topics", "create"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        deployment
+    }
+
+    fn without_topics(brokers: &str, partitions: u32) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let settings = [
+            format!("kafka.brokers={brokers}"),
+            format!("kafka.session_timeout_ms={SESSION_MS}"),
+            format!("topics.prefix=t{number}."),
+            format!("topics.partitions={partitions}"),
+        ];
+        let settings = settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]).collect();
+        let folder = Folder::new();
+        let mut engine = folder.spawn(&["engine", "run"]);
+        engine.wait_until_said("answers at");
+        Self { folder, settings, engine }
+    }
+
+    fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
+        self.settings.iter().map(String::as_str).chain(arguments.iter().copied()).collect()
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Running {
+        self.folder.spawn(&self.arguments(arguments))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        self.folder.run(&self.arguments(arguments))
+    }
+
+    /// A process of one role, at work.
+    fn start(&self, role: &str) -> Running {
+        let mut process = self.spawn(&["run", "--role", role]);
+        process.wait_until_said("fieldline runs on");
+        process
+    }
+
+    /// Imports and demands that nothing failed; refused lines are told by exit code 3.
+    fn import(&self, file: &str) {
+        let outcome = self.run(&["import", file]);
+        assert!(matches!(outcome.code, Some(0 | 3)), "{outcome:?}");
+    }
+
+    /// Results computed again, and every record of the log found in the tables.
+    fn verify(&self) {
+        let verified = self.run(&["verify"]);
+        assert_eq!(verified.code, Some(0), "{verified:?}");
+    }
+}
