@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let brokers = named.or_else(|| started.as_ref().map(Kafka::bootstrap)).unwrap_or_default();
     let log = KafkaLog::open(KafkaConfig { brokers: brokers.clone(), ..KafkaConfig::default() })?;
-    log.ensure_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: PARTITIONS, retention: None })?;
+    log.ensure_topic(&TopicSpec { name: TOPIC.to_owned(), partitions: PARTITIONS, retention: None, compacted: false })?;
     measure("append, hand over every 500, flush", || append(&log))?;
     for _ in 0..2 {
         measure("read in batches, as the log", || read(&log))?;
