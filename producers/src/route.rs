@@ -19,10 +19,15 @@ pub fn topic_of(record: &AnyRecord<'_>) -> Result<Topic, Rejection> {
         | AnyRecord::Clearance(_) => Ok(Topic::Activity),
         AnyRecord::CommunicationCall(_) => Ok(Topic::Calls),
         AnyRecord::OperationalEvent(_) => Ok(Topic::Operations),
-        AnyRecord::Contact(_) => Ok(Topic::Contacts),
+        AnyRecord::Contact(_) | AnyRecord::Silence(_) => Ok(Topic::Contacts),
         AnyRecord::AlertAction(_) => Ok(Topic::AlertEvents),
         AnyRecord::DeadLetter(_) => Ok(Topic::DeadLetters),
-        AnyRecord::Tick(_) | AnyRecord::RecomputeRequest(_) | AnyRecord::Kpi(_) => {
+        AnyRecord::Flag(_)
+        | AnyRecord::Alert(_)
+        | AnyRecord::Delivery(_)
+        | AnyRecord::Tick(_)
+        | AnyRecord::RecomputeRequest(_)
+        | AnyRecord::Kpi(_) => {
             let detail = format!("{} is written by the pipeline only", record.kind().name());
             Err(Rejection::new(DeadLetterReason::WrongKind, detail))
         }

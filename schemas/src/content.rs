@@ -5,6 +5,7 @@
 //! field that a later release adds changes no hash of today. The hash is stored in the log tables: what it is made of
 //! never changes (a test pins hashes).
 
+use crate::alerts::*;
 use crate::anomaly::Anomalies;
 use crate::events::*;
 use crate::ids::*;
@@ -31,6 +32,10 @@ pub fn content_hash(record: &AnyRecord<'_>) -> u128 {
         AnyRecord::Contact(r) => r.put("", &mut content),
         AnyRecord::DeviceHeartbeat(r) => r.put("", &mut content),
         AnyRecord::AlertAction(r) => r.put("", &mut content),
+        AnyRecord::Flag(r) => r.put("", &mut content),
+        AnyRecord::Alert(r) => r.put("", &mut content),
+        AnyRecord::Delivery(r) => r.put("", &mut content),
+        AnyRecord::Silence(r) => r.put("", &mut content),
         AnyRecord::Signal(r) => r.put("", &mut content),
         AnyRecord::Clearance(r) => r.put("", &mut content),
         AnyRecord::Tick(r) => r.put("", &mut content),
@@ -124,7 +129,10 @@ id_contents! { EventId ContactId TechnicianId VisitId VehicleId MessageId Thread
 macro_rules! symbol_contents {
     ($($name:ident)*) => { contents! { $($name: |symbol, to| put_bytes(symbol.symbol().as_bytes(), to);)* } };
 }
-symbol_contents! { ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality }
+symbol_contents! {
+    ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality
+    FlagCode FlagOrigin FlagStanding AlertState AlertStep DeliveryOutcome
+}
 
 impl<T: Content> Content for Option<T> {
     fn put(&self, name: &'static str, to: &mut Vec<u8>) {

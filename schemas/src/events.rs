@@ -21,6 +21,7 @@ macro_rules! symbols {
         }
     };
 }
+pub(crate) use symbols;
 
 symbols! {
     ActivityType {

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no randomness. Every other crate speaks in these types.
 
+pub mod alerts;
 pub mod anomaly;
 pub mod content;
 mod derived;
@@ -17,6 +18,7 @@ pub mod validate;
 pub mod version;
 pub mod wire;
 
+pub use alerts::subject_of;
 pub use anomaly::{Anomalies, Anomaly};
 pub use content::content_hash;
 pub use derived::{location_is_valid, stop_duration_us};

@@ -27,6 +27,8 @@ pub const METADATA_DEPTH_MAX: usize = 16;
 
 /// Names in `assigned`: there are only so many fields that a gateway can fill in.
 pub const ASSIGNED_MAX: usize = 16;
+/// Receivers of alerts in one configuration.
+pub const RECEIVERS_MAX: usize = 64;
 /// Ids in one recompute request.
 pub const RECOMPUTE_IDS_MAX: usize = 10_000;
 

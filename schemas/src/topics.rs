@@ -41,6 +41,7 @@ topics! {
     Kpis = "kpis"
     AlertEvents = "alert_events"
     Alerts = "alerts"
+    Deliveries = "deliveries"
     DeadLetters = "dead_letters"
 }
 
@@ -142,6 +143,10 @@ pub fn key_of(record: &AnyRecord<'_>) -> Vec<u8> {
         AnyRecord::Contact(r) => format!("{}:{}", r.id, r.revision).into_bytes(),
         AnyRecord::DeviceHeartbeat(r) => text(&r.technician_contact_id),
         AnyRecord::AlertAction(r) => r.alert_id.as_bytes().to_vec(),
+        AnyRecord::Flag(r) => r.alert_id.as_bytes().to_vec(),
+        AnyRecord::Alert(r) => r.alert_id.as_bytes().to_vec(),
+        AnyRecord::Delivery(r) => r.alert_id.as_bytes().to_vec(),
+        AnyRecord::Silence(r) => format!("{}:{}", r.id, r.revision).into_bytes(),
         AnyRecord::Signal(r) => technician_or_id(&r.event),
         AnyRecord::Clearance(r) => text(&r.technician_contact_id),
         AnyRecord::Tick(_) => Vec::new(),

@@ -33,6 +33,7 @@ fn happened_at(record: &AnyRecord<'_>) -> Option<Timestamp> {
         AnyRecord::OperationalEvent(r) => Some(r.common.created_at),
         AnyRecord::DeviceHeartbeat(r) => Some(r.created_at),
         AnyRecord::AlertAction(r) => Some(r.created_at),
+        AnyRecord::Silence(r) => Some(r.created_at),
         _ => None,
     }
 }
@@ -76,6 +77,32 @@ fn check_record(record: &AnyRecord<'_>) -> Result<(), Fault> {
         AnyRecord::AlertAction(r) => {
             instant("created_at", Some(r.created_at))?;
             text("alert_id", Some(&r.alert_id), NAME_BYTES_MAX)?;
+            text("note", r.note.as_deref(), NOTES_BYTES_MAX)
+        }
+        AnyRecord::Flag(r) => {
+            instant("as_of", Some(r.as_of))?;
+            instant("opened_at", Some(r.opened_at))?;
+            instant("about_at", Some(r.about_at))?;
+            text("alert_id", Some(&r.alert_id), NAME_BYTES_MAX)?;
+            location(r.location.as_ref())?;
+            text("reasoning", Some(&r.reasoning), LINE_BYTES_MAX)
+        }
+        AnyRecord::Alert(r) => {
+            instant("as_of", Some(r.stamp.as_of))?;
+            text("alert_id", Some(&r.alert_id), NAME_BYTES_MAX)?;
+            count("delivered", r.delivered.len(), RECEIVERS_MAX)
+        }
+        AnyRecord::Delivery(r) => {
+            instant("attempted_at", Some(r.attempted_at))?;
+            text("alert_id", Some(&r.alert_id), NAME_BYTES_MAX)?;
+            text("receiver", Some(&r.receiver), NAME_BYTES_MAX)?;
+            text("detail", Some(&r.detail), LINE_BYTES_MAX)
+        }
+        AnyRecord::Silence(r) => {
+            revision(r.revision)?;
+            instant("created_at", Some(r.created_at))?;
+            instant("until", Some(r.until))?;
+            text("team", r.team.as_deref(), NAME_BYTES_MAX)?;
             text("note", r.note.as_deref(), NOTES_BYTES_MAX)
         }
         AnyRecord::Signal(r) => {

@@ -2,6 +2,7 @@
 
 use super::number::{rounded_up, whole};
 use super::text::{Object, canonical, quoted};
+use crate::alerts::*;
 use crate::anomaly::Anomalies;
 use crate::events::*;
 use crate::ids::*;
@@ -195,7 +196,10 @@ macro_rules! json_symbols {
         }
     )*};
 }
-json_symbols! { ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality }
+json_symbols! {
+    ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality
+    FlagCode FlagOrigin FlagStanding AlertState AlertStep DeliveryOutcome
+}
 
 impl<T: JsonField> JsonField for Option<T> {
     const EMPTY_IS_ABSENT: bool = T::EMPTY_IS_ABSENT;

@@ -11,6 +11,7 @@ use super::input::Input;
 use super::record::{AnyRecord, Kind};
 use super::tombstone::Tombstone;
 use super::values::from_avro_value;
+use crate::alerts::*;
 use crate::events::*;
 use crate::limits::{DEAD_LETTER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::rejection::{Fault, Rejection, Trouble};
@@ -166,6 +167,10 @@ fn decode_fast(kind: Kind, datum: &[u8]) -> Result<AnyRecord<'_>, Rejection> {
         Kind::VisitPlan => read_whole(kind, datum, VisitPlan::read),
         Kind::Contact => read_whole(kind, datum, Contact::read),
         Kind::AlertAction => read_whole(kind, datum, AlertAction::read),
+        Kind::Flag => read_whole(kind, datum, Flag::read),
+        Kind::Alert => read_whole(kind, datum, Alert::read),
+        Kind::Delivery => read_whole(kind, datum, Delivery::read),
+        Kind::Silence => read_whole(kind, datum, Silence::read),
         Kind::Signal => read_whole(kind, datum, Signal::read),
         Kind::Clearance => read_whole(kind, datum, Clearance::read),
         Kind::RecomputeRequest => read_whole(kind, datum, RecomputeRequest::read),
@@ -212,6 +217,10 @@ fn write_datum(record: &AnyRecord<'_>, to: &mut Vec<u8>) {
         AnyRecord::Contact(r) => r.write(to),
         AnyRecord::DeviceHeartbeat(r) => r.write(to),
         AnyRecord::AlertAction(r) => r.write(to),
+        AnyRecord::Flag(r) => r.write(to),
+        AnyRecord::Alert(r) => r.write(to),
+        AnyRecord::Delivery(r) => r.write(to),
+        AnyRecord::Silence(r) => r.write(to),
         AnyRecord::Signal(r) => r.write(to),
         AnyRecord::Clearance(r) => r.write(to),
         AnyRecord::Tick(r) => r.write(to),

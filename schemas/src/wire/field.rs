@@ -6,6 +6,7 @@
 use super::input::{Input, put_bytes, put_items, put_long};
 use super::records::{each_record, plain};
 use super::tombstone::Tombstone;
+use crate::alerts::*;
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::events::*;
 use crate::ids::*;
@@ -43,7 +44,10 @@ macro_rules! symbol_sets {
         }
     )*};
 }
-symbol_sets! { ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality }
+symbol_sets! {
+    ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality
+    FlagCode FlagOrigin FlagStanding AlertState AlertStep DeliveryOutcome
+}
 
 impl Symbols for Anomaly {
     const ALL: &'static [Self] = Anomaly::ALL;

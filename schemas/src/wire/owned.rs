@@ -3,6 +3,7 @@
 use super::record::AnyRecord;
 use super::records::each_record;
 use super::tombstone::Tombstone;
+use crate::alerts::*;
 use crate::anomaly::Anomalies;
 use crate::events::*;
 use crate::ids::*;
@@ -42,6 +43,7 @@ already_owned! {
     bool i16 i32 i64 u32 f64 Timestamp Version Anomalies
     EventId ContactId TechnicianId VisitId VehicleId MessageId ThreadId JobId
     ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality
+    FlagCode FlagOrigin FlagStanding AlertState AlertStep DeliveryOutcome
 }
 
 macro_rules! owned_records {
@@ -76,6 +78,10 @@ impl AnyRecord<'_> {
             AnyRecord::Contact(r) => AnyRecord::Contact(r.into_owned()),
             AnyRecord::DeviceHeartbeat(r) => AnyRecord::DeviceHeartbeat(r.into_owned()),
             AnyRecord::AlertAction(r) => AnyRecord::AlertAction(r.into_owned()),
+            AnyRecord::Flag(r) => AnyRecord::Flag(r.into_owned()),
+            AnyRecord::Alert(r) => AnyRecord::Alert(r.into_owned()),
+            AnyRecord::Delivery(r) => AnyRecord::Delivery(r.into_owned()),
+            AnyRecord::Silence(r) => AnyRecord::Silence(r.into_owned()),
             AnyRecord::Signal(r) => AnyRecord::Signal(r.into_owned()),
             AnyRecord::Clearance(r) => AnyRecord::Clearance(r.into_owned()),
             AnyRecord::Tick(r) => AnyRecord::Tick(r),

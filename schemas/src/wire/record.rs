@@ -1,5 +1,6 @@
 //! Any record of the log, and the kinds there are.
 
+use crate::alerts::*;
 use crate::events::*;
 use crate::results::{Kpi, KpiRecord};
 
@@ -14,6 +15,10 @@ pub enum AnyRecord<'a> {
     Contact(Contact<'a>),
     DeviceHeartbeat(DeviceHeartbeat<'a>),
     AlertAction(AlertAction<'a>),
+    Flag(Flag<'a>),
+    Alert(Alert<'a>),
+    Delivery(Delivery<'a>),
+    Silence(Silence<'a>),
     Signal(Signal<'a>),
     Clearance(Clearance<'a>),
     Tick(Tick),
@@ -51,6 +56,10 @@ kinds! {
     VisitPlan = "visit_plan"
     Contact = "contact"
     AlertAction = "alert_action"
+    Flag = "flag"
+    Alert = "alert"
+    Delivery = "delivery"
+    Silence = "silence"
     Signal = "signal"
     Clearance = "clearance"
     RecomputeRequest = "recompute_request"
@@ -68,6 +77,10 @@ impl AnyRecord<'_> {
             AnyRecord::Contact(_) => Kind::Contact,
             AnyRecord::DeviceHeartbeat(_) => Kind::DeviceHeartbeat,
             AnyRecord::AlertAction(_) => Kind::AlertAction,
+            AnyRecord::Flag(_) => Kind::Flag,
+            AnyRecord::Alert(_) => Kind::Alert,
+            AnyRecord::Delivery(_) => Kind::Delivery,
+            AnyRecord::Silence(_) => Kind::Silence,
             AnyRecord::Signal(_) => Kind::Signal,
             AnyRecord::Clearance(_) => Kind::Clearance,
             AnyRecord::Tick(_) => Kind::Tick,
@@ -91,7 +104,7 @@ macro_rules! from_each {
 }
 from_each! {
     TechnicianActivity<'a> CommunicationCall<'a> OperationalEvent<'a> ShiftPlan<'a> VisitPlan<'a> Contact<'a>
-    DeviceHeartbeat<'a> AlertAction<'a> Signal<'a> Clearance<'a> Tick RecomputeRequest DeadLetter<'a>
+    DeviceHeartbeat<'a> AlertAction<'a> Flag<'a> Alert<'a> Delivery<'a> Silence<'a> Signal<'a> Clearance<'a> Tick RecomputeRequest DeadLetter<'a>
 }
 impl From<KpiRecord> for AnyRecord<'_> {
     fn from(record: KpiRecord) -> Self {

@@ -30,6 +30,22 @@ macro_rules! each_record {
             Contact<'a> [] { id, revision, display_name, team, kind, }
             DeviceHeartbeat<'a> [] { device_id, technician_contact_id, created_at, battery_percent, location, }
             AlertAction<'a> [] { id, created_at, alert_id, action, reason, actor_contact_id, note, }
+            Flag<'a> [] {
+                alert_id, flag, origin, version, as_of, standing, severity, technician_contact_id, visit_id, caused_by, opened_at,
+                about_at, is_late, location, reasoning,
+            }
+            Delivered<'a> [] { receiver, notification, }
+            Alert<'a> [stamp] {
+                alert_id, flag, severity, technician_contact_id, visit_id, state, step, cause, actor_contact_id, opened_at,
+                about_at, notified_at, acknowledged_at, acknowledged_by_contact_id, resolved_at, resolved_by_contact_id,
+                resolve_reason, round, reopened, repeats, notification, is_late, is_voided, location, reasoning, note, delivered,
+            }
+            Delivery<'a> [] {
+                alert_id, notification, receiver, channel, attempt, outcome, attempted_at, waited_us, took_us, status, detail,
+            }
+            Silence<'a> [] {
+                id, revision, voided, created_at, until, flag, technician_contact_id, team, actor_contact_id, note,
+            }
             Signal<'a> [] { source_topic, source_partition, source_offset, event, }
             Clearance<'a> [] { id, technician_contact_id, alert_id, created_at, reason, actor_contact_id, }
             Tick [] { since, }

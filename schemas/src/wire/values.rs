@@ -4,6 +4,7 @@ use super::field::Symbols;
 use super::record::{AnyRecord, Kind};
 use super::records::{each_record, plain};
 use super::tombstone::Tombstone;
+use crate::alerts::*;
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::events::*;
 use crate::ids::*;
@@ -84,7 +85,7 @@ macro_rules! symbol_values {
 }
 symbol_values! {
     ActivityType CallType CallOutcome EventCategory Severity ActionKind ResolveReason ContactKind DeadLetterReason Quality Finality
-    Anomaly
+    FlagCode FlagOrigin FlagStanding AlertState AlertStep DeliveryOutcome Anomaly
 }
 
 impl ValueField for Anomalies {
@@ -173,6 +174,10 @@ fn record_from_value(kind: Kind, value: Value) -> Result<AnyRecord<'static>, Fau
         Kind::VisitPlan => AnyRecord::VisitPlan(ValueRecord::take(fields)?),
         Kind::Contact => AnyRecord::Contact(ValueRecord::take(fields)?),
         Kind::AlertAction => AnyRecord::AlertAction(ValueRecord::take(fields)?),
+        Kind::Flag => AnyRecord::Flag(ValueRecord::take(fields)?),
+        Kind::Alert => AnyRecord::Alert(ValueRecord::take(fields)?),
+        Kind::Delivery => AnyRecord::Delivery(ValueRecord::take(fields)?),
+        Kind::Silence => AnyRecord::Silence(ValueRecord::take(fields)?),
         Kind::Signal => AnyRecord::Signal(ValueRecord::take(fields)?),
         Kind::Clearance => AnyRecord::Clearance(ValueRecord::take(fields)?),
         Kind::RecomputeRequest => AnyRecord::RecomputeRequest(ValueRecord::take(fields)?),
@@ -205,6 +210,10 @@ pub fn to_avro_value(record: &AnyRecord<'_>) -> Value {
         AnyRecord::Contact(r) => r.put(&mut fields),
         AnyRecord::DeviceHeartbeat(r) => r.put(&mut fields),
         AnyRecord::AlertAction(r) => r.put(&mut fields),
+        AnyRecord::Flag(r) => r.put(&mut fields),
+        AnyRecord::Alert(r) => r.put(&mut fields),
+        AnyRecord::Delivery(r) => r.put(&mut fields),
+        AnyRecord::Silence(r) => r.put(&mut fields),
         AnyRecord::Signal(r) => r.put(&mut fields),
         AnyRecord::Clearance(r) => r.put(&mut fields),
         AnyRecord::Tick(r) => r.put(&mut fields),

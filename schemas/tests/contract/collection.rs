@@ -2,6 +2,7 @@
 
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
+use fieldline_schemas::alerts::*;
 use fieldline_schemas::events::*;
 use fieldline_schemas::results::{Finality, Quality};
 use fieldline_schemas::wire::schemas;
@@ -38,18 +39,22 @@ fn every_kind_has_a_schema_and_no_schema_is_an_orphan() {
 #[test]
 fn fingerprints_are_those_of_other_avro_tools() {
     for (kind, fingerprint) in [
+        (Kind::Alert, 0x2282_df9d_fb34_bbaa),
         (Kind::AlertAction, 0x8f91_5d39_2ded_0225),
         (Kind::Clearance, 0xe09c_57e8_dc31_20bc),
         (Kind::CommunicationCall, 0x4c2b_0494_be33_d110),
         (Kind::Contact, 0xedfb_e642_fdab_ff25),
         (Kind::DeadLetter, 0x4413_d918_8f30_4c13),
+        (Kind::Delivery, 0x9adf_8634_3656_72ad),
         (Kind::DeviceHeartbeat, 0x309b_b2d8_3f2d_520e),
         (Kind::EpisodeResult, 0xd23d_647c_aed3_dbbe),
+        (Kind::Flag, 0xecf9_1bf5_e424_4b90),
         (Kind::OperationalEvent, 0x8489_95d0_a78b_1b73),
         (Kind::RecomputeRequest, 0xf541_03aa_f251_cd97),
         (Kind::ShiftPlan, 0x8c7a_d65f_36a7_c4cf),
         (Kind::ShiftResult, 0x44ff_2ed9_f488_9164),
         (Kind::Signal, 0x4853_938f_0de5_e498),
+        (Kind::Silence, 0x6c66_9091_a835_5c35),
         (Kind::TechnicianActivity, 0x5846_176d_0097_9f8b),
         (Kind::Tick, 0x0e19_8467_a036_714f),
         (Kind::Tombstone, 0x4ea7_face_6e79_7b6e),
@@ -115,6 +120,12 @@ fn enums_have_our_symbols_and_a_default_that_is_no_value() {
         ("resolve_reason", symbols(ResolveReason::ALL.iter().map(|s| s.symbol()).collect())),
         ("contact_kind", symbols(ContactKind::ALL.iter().map(|s| s.symbol()).collect())),
         ("dead_letter_reason", symbols(DeadLetterReason::ALL.iter().map(|s| s.symbol()).collect())),
+        ("flag_code", symbols(FlagCode::ALL.iter().map(|s| s.symbol()).collect())),
+        ("flag_origin", symbols(FlagOrigin::ALL.iter().map(|s| s.symbol()).collect())),
+        ("flag_standing", symbols(FlagStanding::ALL.iter().map(|s| s.symbol()).collect())),
+        ("alert_state", symbols(AlertState::ALL.iter().map(|s| s.symbol()).collect())),
+        ("alert_step", symbols(AlertStep::ALL.iter().map(|s| s.symbol()).collect())),
+        ("delivery_outcome", symbols(DeliveryOutcome::ALL.iter().map(|s| s.symbol()).collect())),
         ("quality", symbols(Quality::ALL.iter().map(|s| s.symbol()).collect())),
         ("finality", symbols(Finality::ALL.iter().map(|s| s.symbol()).collect())),
         ("anomaly", symbols(Anomaly::ALL.iter().map(|s| s.code()).collect())),

@@ -84,6 +84,9 @@ fn collect_named(json: &serde_json::Value, named: &mut BTreeMap<String, serde_js
     }
 }
 
+/// Fields that are longs in Avro and hold what fits 32 bits without sign.
+const U32_FIELDS: [&str; 8] = ["revision", "visits", "jobs", "round", "reopened", "repeats", "notification", "attempt"];
+
 /// `field` is the name of the field that holds the value: some have a smaller range than their Avro type.
 fn of_type(schema: &serde_json::Value, field: &str, named: &BTreeMap<String, serde_json::Value>, random: &mut Random) -> Value {
     if let Some(branches) = schema.as_array() {
@@ -99,7 +102,7 @@ fn of_type(schema: &serde_json::Value, field: &str, named: &BTreeMap<String, ser
         ("int", _) if field == "utc_offset_minutes" => Value::Int(random.int().clamp(i16::MIN.into(), i16::MAX.into())),
         ("int", _) => Value::Int(random.int()),
         ("long", "timestamp-micros") => Value::TimestampMicros(random.long()),
-        ("long", _) if ["revision", "visits", "jobs"].contains(&field) => Value::Long(random.long().clamp(0, u32::MAX.into())),
+        ("long", _) if U32_FIELDS.contains(&field) => Value::Long(random.long().clamp(0, u32::MAX.into())),
         ("long", _) => Value::Long(random.long()),
         ("double", _) => Value::Double(random.double()),
         ("string", _) => Value::String(random.text()),
