@@ -1,8 +1,10 @@
 //! What can be typed. What it means is in `commands`.
 
+use crate::commands::alerts::{until, uuid};
 use crate::pipeline::Role;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Field activity, calls and operational events to exact KPIs in ClickHouse.
 #[derive(Parser, Debug)]
@@ -56,6 +58,11 @@ pub enum Command {
     Run(Run),
     /// Runs a query; works beside a `run` or `demo` too. Writes only the result to standard output.
     Sql(Sql),
+    /// Alerts: what is open, and what people do about it. Works beside a `run` too.
+    Alerts {
+        #[command(subcommand)]
+        action: AlertsAction,
+    },
     /// Computes every result again from the log tables and reports rows that differ.
     Verify(Json),
     /// Kafka's topics: make them, or say how they differ from what is needed.
@@ -165,6 +172,83 @@ pub struct Sql {
     /// Any ClickHouse output format.
     #[arg(long, default_value = "PrettyCompactMonoBlock")]
     pub format: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum AlertsAction {
+    /// Open alerts, the most severe and then the oldest first.
+    List {
+        /// Resolved ones too.
+        #[arg(long)]
+        all: bool,
+        /// S1, S4, S5, S6, S7, S8, S10, S11, S12, S13 or S14.
+        #[arg(long, value_name = "FLAG")]
+        flag: Option<String>,
+        #[arg(long, value_name = "UUID", value_parser = uuid)]
+        technician: Option<Uuid>,
+        /// Prints JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every step of one alert, and every attempt to deliver it.
+    Show {
+        alert_id: String,
+        /// Prints JSON instead of tables.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says that a person has taken it: an emergency is not escalated any further.
+    Acknowledge(OnAlert),
+    /// Closes it; an emergency needs a reason, and its clearance goes into the technician's log.
+    Resolve {
+        #[command(flatten)]
+        on: OnAlert,
+        /// false_alarm, assisted, dispatched or test.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Writes a remark beside it.
+    Note(OnAlert),
+    /// Keeps alerts that fit from being sent for a while; S1 and S6 are sent all the same.
+    Silence(SilenceArguments),
+    /// Opens an alert about nothing, shows who was told of it and how fast, and resolves it.
+    Test {
+        /// info, warning, error or critical: routes may ask for a severity.
+        #[arg(long, default_value = "warning")]
+        severity: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct OnAlert {
+    /// As `alerts list` shows it.
+    pub alert_id: String,
+    /// Contact id of whoever does this.
+    #[arg(long, value_name = "UUID", value_parser = uuid)]
+    pub actor: Option<Uuid>,
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct SilenceArguments {
+    /// A time (RFC 3339), or how long from now: 30m, 8h, 2d.
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub until: String,
+    /// Only this flag.
+    #[arg(long, value_name = "FLAG")]
+    pub flag: Option<String>,
+    /// Only this technician.
+    #[arg(long, value_name = "UUID", value_parser = uuid)]
+    pub technician: Option<Uuid>,
+    /// Only this team.
+    #[arg(long)]
+    pub team: Option<String>,
+    /// Contact id of whoever does this.
+    #[arg(long, value_name = "UUID", value_parser = uuid)]
+    pub actor: Option<Uuid>,
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]

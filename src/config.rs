@@ -86,6 +86,18 @@ pub const KEYS: &[Key] = &[
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key(
+        "api.listen",
+        "",
+        "host:port where `run` takes actions on alerts over HTTP. Not set: on the embedded log a port of its own on loopback, for the \
+         commands on the same folder; on Kafka nowhere.",
+    ),
+    Key {
+        name: "api.token",
+        default: "",
+        doc: "What requests there must carry as Authorization: Bearer. At least 16 characters.",
+        is_secret: true,
+    },
+    key(
         "definition.number",
         "",
         "To be raised with every change of definition.* on existing data; up to 4095. Not set: the formulas' own.",
@@ -110,9 +122,26 @@ pub struct Config {
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
     pub observe_listen: Option<std::net::SocketAddr>,
+    pub api: Option<ApiSettings>,
     pub definition_number: u16,
     pub definition_finality_hours: i64,
 }
+
+/// Where actions on alerts are taken.
+#[derive(Clone)]
+pub struct ApiSettings {
+    pub listen: std::net::SocketAddr,
+    pub token: String,
+}
+
+impl std::fmt::Debug for ApiSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ApiSettings {{ listen: {}, token: *** }}", self.listen)
+    }
+}
+
+/// A shorter one can be guessed.
+const TOKEN_CHARACTERS_MIN: usize = 16;
 
 /// A ClickHouse that somebody else runs.
 #[derive(Clone)]
@@ -166,10 +195,26 @@ impl Config {
         if let Some(url) = &url {
             ensure!(url.starts_with("http://") || url.starts_with("https://"), "clickhouse.url = {url:?}: http:// or https:// is wanted");
         }
-        let observe_listen = set("observe.listen")?.map(|text| {
-            text.parse().ok().with_context(|| format!("observe.listen = {text:?}: an address and a port are wanted, as 127.0.0.1:9464"))
-        });
-        let observe_listen = observe_listen.transpose()?;
+        let address = |name: &str| -> Result<Option<std::net::SocketAddr>> {
+            let parse = |text: String| {
+                text.parse().ok().with_context(|| format!("{name} = {text:?}: an address and a port are wanted, as 127.0.0.1:9464"))
+            };
+            set(name)?.map(parse).transpose()
+        };
+        let api = match (address("api.listen")?, text("api.token")?) {
+            (None, token) => {
+                ensure!(token.is_empty(), "api.token is set, and api.listen is not");
+                None
+            }
+            (Some(listen), token) => {
+                let long = token.len() >= TOKEN_CHARACTERS_MIN;
+                ensure!(
+                    long,
+                    "api.listen is set: api.token of at least {TOKEN_CHARACTERS_MIN} characters is wanted, or anybody could close an emergency"
+                );
+                Some(ApiSettings { listen, token })
+            }
+        };
         let numbered = set("definition.number")?.map(|_| number("definition.number", DEFINITION.into(), Version::DEFINITION_MAX.into()));
         let numbered = numbered.transpose()?;
         let login = set("registry.user")?.map(|user| Ok::<_, anyhow::Error>((user, text("registry.password")?))).transpose()?;
@@ -194,7 +239,8 @@ impl Config {
             registry,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
-            observe_listen,
+            observe_listen: address("observe.listen")?,
+            api,
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
         })

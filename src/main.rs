@@ -1,8 +1,10 @@
 //! The thin binary: what was typed, the configuration, and which rooms to open.
 
+mod api;
 mod cli;
 mod commands;
 mod config;
+mod desk;
 mod engine;
 mod log;
 mod observe;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
         Command::Run(arguments) => done(commands::run::run(&config, &arguments)),
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
+        Command::Alerts { action } => done(commands::alerts::run(&config, &action)),
         Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Topics { action } => commands::topics::run(&config, &action).unwrap_or_else(|error| done(Err(error))),
         Command::Migrate => done(commands::migrate_only(&config)),

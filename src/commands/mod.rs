@@ -1,5 +1,6 @@
 //! One file per command: what was typed becomes calls of the libraries.
 
+pub mod alerts;
 pub mod demo;
 pub mod engine;
 pub mod import;

@@ -1,10 +1,13 @@
 //! `fieldline run`: the pipeline until somebody stops it.
 
+use crate::api::{self, Api, Local, LocalFile};
 use crate::cli::Run;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::log::Time;
 use crate::pipeline::{Pipeline, Role};
 use anyhow::{Context, Result, ensure};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -24,6 +27,7 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
         let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
         eprintln!("metrics at http://{address}/metrics");
     }
+    let _local = serve_actions(config, &pipeline)?;
     let place = config.kafka.as_ref().map_or_else(|| config.data_dir.display().to_string(), |kafka| kafka.brokers.clone());
     eprintln!("fieldline runs on {place}; stop it with Ctrl-C");
     let outcome = loop {
@@ -39,6 +43,24 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     eprintln!("stopping: finishing what is in hand");
     let stopped = pipeline.stop();
     outcome.and(stopped)
+}
+
+/// Takes actions on alerts where that is configured, and those of commands on the same folder.
+fn serve_actions(config: &Config, pipeline: &Pipeline) -> Result<Option<LocalFile>> {
+    let serve = |listen, token: String| {
+        let desk = Desk::open(Arc::clone(&pipeline.log), &pipeline.schemas, config)?;
+        api::serve(listen, Arc::new(Api { desk, target: pipeline.target().ok().cloned(), token }))
+    };
+    if let Some(settings) = &config.api {
+        let address = serve(settings.listen, settings.token.clone())?;
+        eprintln!("actions on alerts at http://{address}/v1/alerts");
+    }
+    if config.kafka.is_some() {
+        return Ok(None);
+    }
+    let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let address = serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), token.clone())?;
+    Local { url: format!("http://{address}"), token }.write(&config.data_dir).map(Some)
 }
 
 /// Tells of the first Ctrl-C or SIGTERM; a second one ends the process at once.

@@ -1,0 +1,152 @@
+//! The HTTP interface of a running pipeline: alerts are listed and acted on, behind a token.
+//!
+//! | request | what |
+//! |---|---|
+//! | `GET /v1/alerts?all=&flag=&technician_contact_id=&limit=` | open alerts (with `all=true` resolved ones too) |
+//! | `GET /v1/alerts/{alert_id}` | every revision of one |
+//! | `POST /v1/alerts/{alert_id}/acknowledge`, `/resolve`, `/note` | body: `reason`, `actor_contact_id`, `note` |
+//! | `POST /v1/silences` | body: `until`, and what must fit |
+//! | `POST /v1/alerts/test` | body: `severity`; tries the way to the receivers |
+//!
+//! Every request carries `Authorization: Bearer <token>`. An answer that is no success has `{"error": "…"}`.
+
+mod local;
+
+use crate::desk::{Desk, Remark, Silencing, Unfit, Wanted, quoted};
+use anyhow::{Context, Result};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use fieldline_schemas::events::{ActionKind, Severity};
+use fieldline_sinks::ClickHouseTarget;
+use fieldline_sinks::clickhouse::Database;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use local::{Local, LocalFile, call};
+
+/// No action is as long.
+const BODY_BYTES_MAX: usize = 128 << 10;
+
+/// What the interface works with.
+pub struct Api {
+    pub desk: Desk,
+    /// `None` in a process without sinks: it can act, and not list.
+    pub target: Option<ClickHouseTarget>,
+    pub token: String,
+}
+
+/// Body of a test.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// info, warning, error or critical; warning where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+}
+
+/// Serves until the process ends; returns the address, whose port is chosen where `listen` says 0.
+pub fn serve(listen: SocketAddr, api: Arc<Api>) -> Result<SocketAddr> {
+    let doing = || format!("listening on {listen} for actions on alerts (api.listen)");
+    let listener = std::net::TcpListener::bind(listen).with_context(doing)?;
+    listener.set_nonblocking(true).with_context(doing)?;
+    let address = listener.local_addr().with_context(doing)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_io().enable_time().build().with_context(doing)?;
+    let work = move || {
+        let outcome = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            axum::serve(listener, router(api)).await
+        });
+        if let Err(error) = outcome {
+            tracing::error!(%error, "nobody can act on alerts over HTTP any more");
+        }
+    };
+    std::thread::Builder::new().name("api".into()).spawn(work).with_context(doing)?;
+    Ok(address)
+}
+
+fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/alerts", get(list))
+        .route("/v1/alerts/test", post(test))
+        .route("/v1/alerts/{alert_id}", get(show))
+        .route("/v1/alerts/{alert_id}/{action}", post(act))
+        .route("/v1/silences", post(silence))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&api), admit))
+        .with_state(api)
+}
+
+/// Lets in whoever has the token.
+async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let sent = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let sent = sent.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if is_same(sent.as_bytes(), api.token.as_bytes()) {
+        return next.run(request).await;
+    }
+    let mut response = refusal(StatusCode::UNAUTHORIZED, "Authorization: Bearer with the token of api.token is wanted");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// In a time that does not tell how much of it is right.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+fn refusal(status: StatusCode, error: &str) -> Response {
+    (status, Json(serde_json::json!({ "error": error }))).into_response()
+}
+
+/// Runs what blocks, and tells how it ended.
+async fn answer(status: StatusCode, work: impl FnOnce() -> Result<serde_json::Value> + Send + 'static) -> Response {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(body)) => (status, Json(body)).into_response(),
+        Ok(Err(error)) if error.is::<Unfit>() => refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+        Ok(Err(error)) => {
+            tracing::warn!(error = format!("{error:#}"), "a request about alerts failed");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, &format!("{error:#}"))
+        }
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the request was not finished"),
+    }
+}
+
+fn rows(api: &Api, query: &str) -> Result<serde_json::Value> {
+    let target = api.target.as_ref().context("no sinks run in this process, so it can not list alerts; ask one with the role sinks")?;
+    let rows = Database::open(target, Default::default())?.query_json(query)?;
+    Ok(serde_json::Value::Array(rows.into_iter().map(serde_json::Value::Object).collect()))
+}
+
+async fn list(State(api): State<Arc<Api>>, Query(wanted): Query<Wanted>) -> Response {
+    answer(StatusCode::OK, move || rows(&api, &wanted.query()?)).await
+}
+
+async fn show(State(api): State<Arc<Api>>, Path(alert_id): Path<String>) -> Response {
+    let query = format!("SELECT * FROM alerts_history WHERE alert_id = {} ORDER BY version", quoted(&alert_id));
+    answer(StatusCode::OK, move || rows(&api, &query)).await
+}
+
+async fn act(State(api): State<Arc<Api>>, Path((alert_id, action)): Path<(String, String)>, Json(remark): Json<Remark>) -> Response {
+    let Some(action) = ActionKind::from_symbol(&action) else {
+        return refusal(StatusCode::NOT_FOUND, "acknowledge, resolve and note are what can be done with an alert");
+    };
+    answer(StatusCode::ACCEPTED, move || Ok(serde_json::json!({ "id": api.desk.act(&alert_id, action, remark)?.to_string() }))).await
+}
+
+async fn silence(State(api): State<Arc<Api>>, Json(silencing): Json<Silencing>) -> Response {
+    answer(StatusCode::ACCEPTED, move || Ok(serde_json::json!({ "id": api.desk.silence(silencing)?.to_string() }))).await
+}
+
+async fn test(State(api): State<Arc<Api>>, Json(test): Json<Test>) -> Response {
+    answer(StatusCode::ACCEPTED, move || Ok(serde_json::json!({ "alert_id": api.desk.test(severity(test.severity.as_deref())?)? }))).await
+}
+
+/// The severity of a test.
+pub fn severity(text: Option<&str>) -> Result<Severity, Unfit> {
+    let text = text.unwrap_or("warning");
+    Severity::from_symbol(text).ok_or_else(|| Unfit(format!("severity {text:?}: info, warning, error or critical is wanted")))
+}
