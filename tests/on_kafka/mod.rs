@@ -1,5 +1,6 @@
 //! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
 
+mod definitions;
 mod refused;
 mod same_views;
 mod soak;
