@@ -59,6 +59,13 @@ impl Deployment {
         self.folder.spawn(&self.arguments(arguments))
     }
 
+    /// A process of one role that ends itself when it passes a point of its code (`log/src/crash.rs`) so many times.
+    fn start_crashing(&self, role: &str, at: &str) -> Running {
+        let mut command = self.folder.command(&self.arguments(&["run", "--role", role]));
+        command.env("FIELDLINE_CRASH_AT", at);
+        Running::start(command)
+    }
+
     fn run(&self, arguments: &[&str]) -> Outcome {
         self.folder.run(&self.arguments(arguments))
     }

@@ -430,6 +430,7 @@ impl<'a> Worker<'a> {
             }
         }
         if !positions.is_empty() {
+            fieldline_log::crash::point("history-acknowledged");
             match self.consumer.commit(&positions) {
                 // The next poll tells which partitions are lost; their stations go then.
                 Err(fieldline_log::Error::OwnershipLost { .. }) => {}
