@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 12;
 const RECORDS: usize = 1_000_000;
-const TECHNICIANS: u32 = 12_500;
+const TECHNICIANS: u32 = 20_000;
 const DAYS: u32 = 2;
 const BLOCK_ROWS: u64 = 10_000;
 /// Records are stamped when the broker takes them: a backlog, many in each second of the log.
@@ -52,7 +52,10 @@ fn measure(what: &str, engine: &Engine, run: impl FnOnce() -> Result<u64>) -> Re
     let cost = Cost { cpu: (cpu("self")? - used) / records, wall: started.elapsed().as_secs_f64() / records };
     let engine = (cpu(&engine)? - used_by_engine) / records;
     let rate = 1e3 / cost.wall;
-    println!("{what:<46} {rate:>6.0} thousand records/s {:>6.2} CPU-s per million {engine:>6.2} of the engine", cost.cpu);
+    println!(
+        "{what:<46} {rate:>6.0} thousand records/s {:>6.2} CPU-s per million {engine:>6.2} of the engine, {records:.2} million records",
+        cost.cpu
+    );
     Ok(cost)
 }
 
@@ -66,10 +69,10 @@ fn log(brokers: &str, prefix: &str) -> Result<Arc<KafkaLog>> {
 }
 
 /// Fills a log with simulated days: of a backlog the last ones, so that nothing is too late for the live window; of a steady state
-/// earlier ones, since the broker takes no time of the future, and phones may be days late.
+/// the same weekdays a week earlier, since the broker takes no time of the future, and phones may be days late.
 fn fill(log: &KafkaLog, prefix: &str) -> Result<()> {
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
-    let days_back = if prefix == STEADY { DAYS + 8 } else { DAYS };
+    let days_back = if prefix == STEADY { DAYS + 7 } else { DAYS };
     let first_day = now - chrono::Days::new(days_back.into());
     let config = SimulatorConfig { technicians: TECHNICIANS, days: DAYS, first_day, faults: Faults::light(), ..SimulatorConfig::default() };
     let (codec, mut producer, mut payload) = (Codec::new(), log.producer()?, Vec::new());
@@ -211,8 +214,17 @@ fn main() -> Result<()> {
     let rate = |part: Cost, whole: Cost| part.wall / whole.wall;
     println!();
     println!("raw sink: {:.2} of the rate of reading and decoding, {:.2} of that of inserting", rate(decode, raw), rate(insert, raw));
-    println!("processors: {:.2} of the rate of reading and decoding in a backlog, {:.2} in a steady state", rate(decode, behind), rate(decode, live));
+    println!(
+        "processors: {:.2} of the rate of reading and decoding in a backlog, {:.2} in a steady state",
+        rate(decode, behind),
+        rate(decode, live)
+    );
     println!("decoding is {:.2} of the rate of reading alone", rate(consume, decode));
-    println!("CPU over reading and decoding: raw sink {:.1}, processors {:.1} and {:.1} times", raw.cpu / decode.cpu, behind.cpu / decode.cpu, live.cpu / decode.cpu);
+    println!(
+        "CPU over reading and decoding: raw sink {:.1}, processors {:.1} and {:.1} times",
+        raw.cpu / decode.cpu,
+        behind.cpu / decode.cpu,
+        live.cpu / decode.cpu
+    );
     Ok(())
 }
