@@ -65,6 +65,8 @@ pub enum Command {
     },
     /// Computes every result again from the log tables and reports rows that differ.
     Verify(Json),
+    /// Brings the past to the present definition: asks for its rows to be computed again, and waits for them.
+    Recompute(Recompute),
     /// Kafka's topics: make them, or say how they differ from what is needed.
     Topics {
         #[command(subcommand)]
@@ -172,6 +174,25 @@ pub struct Sql {
     /// Any ClickHouse output format.
     #[arg(long, default_value = "PrettyCompactMonoBlock")]
     pub format: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Recompute {
+    /// Only shifts and visits that reach beyond this time (RFC 3339). Default: everything.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only shifts and visits that begin before this time (RFC 3339); what begins up to 72 h later may lean on them and is taken along.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Only this technician (technician_contact_id); may be given several times.
+    #[arg(long, value_name = "UUID")]
+    pub technician: Vec<uuid::Uuid>,
+    /// Returns when the requests are in the log, instead of when their rows can be queried.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Prints the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Subcommand, Debug)]

@@ -103,6 +103,8 @@ pub const KEYS: &[Key] = &[
         "To be raised with every change of definition.* on existing data; up to 4095. Not set: the formulas' own.",
     ),
     key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
+    key("definition.geofence_radius_meters", "250", "Radius of a visit's geofence in meters where its plan gives none (A20)."),
+    key("definition.accuracy_max_meters", "500", "A position less accurate than so many meters is none (A21)."),
 ];
 
 /// Validated settings.
@@ -125,6 +127,8 @@ pub struct Config {
     pub api: Option<ApiSettings>,
     pub definition_number: u16,
     pub definition_finality_hours: i64,
+    pub definition_geofence_radius_meters: u32,
+    pub definition_accuracy_max_meters: i32,
 }
 
 /// Where actions on alerts are taken.
@@ -243,6 +247,8 @@ impl Config {
             api,
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
+            definition_geofence_radius_meters: number("definition.geofence_radius_meters", 1, 100_000)? as u32,
+            definition_accuracy_max_meters: number("definition.accuracy_max_meters", 1, 100_000)? as i32,
         })
     }
 }

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
         Command::Alerts { action } => done(commands::alerts::run(&config, &action)),
         Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
+        Command::Recompute(arguments) => done(commands::recompute::run(&config, &arguments)),
         Command::Topics { action } => commands::topics::run(&config, &action).unwrap_or_else(|error| done(Err(error))),
         Command::Migrate => done(commands::migrate_only(&config)),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),

@@ -243,6 +243,18 @@ impl Pipeline {
         raw.hurry(true);
         self.wait_for("processors", events)?;
         self.wait_for("raw-sink", events)?;
+        self.drain_history(&results)
+    }
+
+    /// Returns when every row that follows from the requests in `recompute` can be queried.
+    pub fn wait_for_history(&mut self) -> Result<()> {
+        let results = Arc::clone(&self.sinks[1]);
+        let outcome = self.drain_history(&results);
+        results.hurry(false);
+        outcome
+    }
+
+    fn drain_history(&mut self, results: &SinkControl) -> Result<()> {
         results.hurry(true);
         let requests = self.ends(&[Topic::Recompute])?;
         self.wait_for("history", &requests)?;
@@ -263,6 +275,15 @@ impl Pipeline {
             }
         }
         Ok(ends)
+    }
+
+    /// Returns when the log tables hold every record before `ends`.
+    pub fn wait_for_records(&mut self, ends: &Ends) -> Result<()> {
+        let raw = Arc::clone(&self.sinks[0]);
+        raw.hurry(true);
+        let outcome = self.wait_for("raw-sink", ends);
+        raw.hurry(false);
+        outcome
     }
 
     /// Returns when the group has committed `ends`; on Kafka its members may be anywhere, so who is behind is said aloud.
@@ -323,5 +344,11 @@ impl Pipeline {
 
 /// The formulas with the configured settings.
 pub fn definition(config: &Config) -> Definition {
-    Definition { number: config.definition_number, finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
+    Definition {
+        number: config.definition_number,
+        finality_us: config.definition_finality_hours * HOUR_US,
+        geofence_radius_meters: config.definition_geofence_radius_meters as f64,
+        accuracy_max_meters: config.definition_accuracy_max_meters,
+        ..Definition::default()
+    }
 }

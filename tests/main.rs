@@ -13,6 +13,7 @@ mod cli;
 mod kills;
 mod on_kafka;
 mod real;
+mod recompute;
 mod refused;
 mod support;
 mod tidy;

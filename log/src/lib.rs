@@ -6,6 +6,7 @@
 mod batch;
 mod broker;
 pub mod conformance;
+pub mod crash;
 pub mod embedded;
 mod error;
 mod frame;

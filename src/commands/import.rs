@@ -1,6 +1,6 @@
 //! `fieldline import`: files in, and back when every row that follows from them can be queried.
 
-use super::WrongCommand;
+use super::instant;
 use crate::cli::Import;
 use crate::config::Config;
 use crate::log::Time;
@@ -25,7 +25,7 @@ const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 
 pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
-    let until = arguments.until.as_deref().map(instant).transpose()?;
+    let until = arguments.until.as_deref().map(|until| instant("--until", until)).transpose()?;
     // A name that is mistyped is told before anything is made or imported.
     sources.iter().try_for_each(Source::check)?;
     let time = if arguments.as_live { Time::Events } else { Time::Clock };
@@ -107,12 +107,6 @@ fn replay(pipeline: &mut Pipeline, config: &Config, plan: &LivePlan) -> Result<(
     }
     producer.flush(FLUSH_WAIT_MAX)?;
     Ok(())
-}
-
-fn instant(text: &str) -> Result<Timestamp> {
-    let time = chrono::DateTime::parse_from_rfc3339(text)
-        .map_err(|_| WrongCommand(format!("--until {text:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z")))?;
-    Ok(Timestamp(time.timestamp_micros()))
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {

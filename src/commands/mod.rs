@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod demo;
 pub mod engine;
 pub mod import;
+pub mod recompute;
 pub mod run;
 pub mod simulate;
 pub mod sql;
@@ -13,6 +14,7 @@ pub mod verify;
 use crate::config::Config;
 use crate::engine::Database;
 use anyhow::Result;
+use fieldline_schemas::Timestamp;
 use fieldline_sinks::clickhouse::ClickHouseTarget;
 use fieldline_sinks::migrate::{Engines, migrate as apply};
 
@@ -54,6 +56,13 @@ pub fn migrate_only(config: &Config) -> Result<()> {
     migrate(&database.target)?;
     println!("the tables and views of {} at {} are up to date", database.target.database, database.target.url);
     Ok(())
+}
+
+/// An RFC 3339 time of the command line.
+pub fn instant(flag: &str, text: &str) -> Result<Timestamp> {
+    let time = chrono::DateTime::parse_from_rfc3339(text)
+        .map_err(|_| WrongCommand(format!("{flag} {text:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z")))?;
+    Ok(Timestamp(time.timestamp_micros()))
 }
 
 /// Brings the tables and views up to date.

@@ -1,5 +1,6 @@
 //! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
 
+mod definitions;
 mod refused;
 mod same_views;
 mod soak;
@@ -56,6 +57,13 @@ impl Deployment {
 
     fn spawn(&self, arguments: &[&str]) -> Running {
         self.folder.spawn(&self.arguments(arguments))
+    }
+
+    /// A process of one role that ends itself when it passes a point of its code (`log/src/crash.rs`) so many times.
+    fn start_crashing(&self, role: &str, at: &str) -> Running {
+        let mut command = self.folder.command(&self.arguments(&["run", "--role", role]));
+        command.env("FIELDLINE_CRASH_AT", at);
+        Running::start(command)
     }
 
     fn run(&self, arguments: &[&str]) -> Outcome {

@@ -10,9 +10,14 @@ const FIRST_DAY: &str = "2026-02-02";
 
 /// NDJSON lines of the simulator, each with its line end.
 pub fn simulated(technicians: u32, days: u32, seed: u64, faults: &str) -> Vec<String> {
+    simulated_from(FIRST_DAY, technicians, days, seed, faults)
+}
+
+/// The same from another day on.
+pub fn simulated_from(first_day: &str, technicians: u32, days: u32, seed: u64, faults: &str) -> Vec<String> {
     let mut command = bare_command();
     let (technicians, days, seed) = (technicians.to_string(), days.to_string(), seed.to_string());
-    command.args(["simulate", "--technicians", &technicians, "--days", &days, "--seed", &seed, "--faults", faults, "--start", FIRST_DAY]);
+    command.args(["simulate", "--technicians", &technicians, "--days", &days, "--seed", &seed, "--faults", faults, "--start", first_day]);
     let outcome = Running::start(command).finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     outcome.stdout.split_inclusive('\n').map(str::to_owned).collect()

@@ -20,8 +20,7 @@ pub struct Folder {
 #[derive(Debug)]
 pub struct Outcome {
     pub code: Option<i32>,
-    /// What killed it, where it did not end by itself. For the text of a failed assertion.
-    #[expect(dead_code, reason = "it is read where an outcome is printed")]
+    /// What killed it, where it did not end by itself.
     pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,

@@ -41,6 +41,19 @@ impl Default for Definition {
     }
 }
 
+impl Definition {
+    /// The hash of every setting that can change a result. The formulas have the number, or where another one is set, are named
+    /// beside it: a later release may come to that number with other formulas.
+    pub fn hash(&self) -> String {
+        // Debug names every field, also one that is added later.
+        let mut text = format!("{self:?}");
+        if self.number != DEFINITION {
+            text.push_str(&format!(" by the formulas {DEFINITION}"));
+        }
+        format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+    }
+}
+
 /// Near-duplicates: at most this long after the event that stands, inclusive.
 pub const DOUBLE_TAP_US: i64 = MINUTE_US;
 /// A shift_start from here on begins a new shift; without a plan S5 is due here too.

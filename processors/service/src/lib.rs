@@ -22,7 +22,7 @@ mod worker;
 pub use config::ProcessorConfig;
 pub use driver::Driver;
 pub use error::ProcessorError;
-pub use note::{Note, definition_hash};
+pub use note::Note;
 pub use progress::{PartitionProgress, Progress};
 pub use run::run;
 pub use stop::StopToken;

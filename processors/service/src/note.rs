@@ -1,6 +1,5 @@
 //! The note beside a committed offset: what a successor must know to go on.
 
-use fieldline_processors_core::definition::{DEFINITION, Definition};
 use serde::{Deserialize, Serialize};
 
 /// Stored as JSON.
@@ -16,17 +15,6 @@ pub struct Note {
     pub partitions: i32,
     /// Plans that start before this were released into the log; microseconds since 1970.
     pub released_through: Option<i64>,
-}
-
-/// The hash of every setting that can change a result. The formulas have the number, or where another one is set, are named
-/// beside it: a later release may come to that number with other formulas.
-pub fn definition_hash(definition: &Definition) -> String {
-    // Debug names every field, also one that is added later.
-    let mut text = format!("{definition:?}");
-    if definition.number != DEFINITION {
-        text.push_str(&format!(" by the formulas {DEFINITION}"));
-    }
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
 /// A topic's id as it is written in a note.

@@ -3,7 +3,7 @@
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::ledger::Ledger;
-use crate::note::{Note, definition_hash, topic_id_text};
+use crate::note::{Note, topic_id_text};
 use crate::progress::PartitionProgress;
 use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
 use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
@@ -53,7 +53,7 @@ impl Station {
         let committed = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
         let mut note = Note {
             definition: config.definition.number,
-            definition_hash: definition_hash(&config.definition),
+            definition_hash: config.definition.hash(),
             clock_us: 0,
             topic_id: topic_id_text(&description.topic_id),
             partitions: description.partitions,

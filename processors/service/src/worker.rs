@@ -3,7 +3,7 @@
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::station::{Station, Work};
-use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
+use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition, crash};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
 use fieldline_schemas::events::{DeadLetter, Tick};
 use fieldline_schemas::results::Stamp;
@@ -114,6 +114,7 @@ impl Worker {
                 let admitted = self.config.schemas.admits(&batch, self.consumer.as_mut());
                 match admitted.map_err(ProcessorError::log("putting back records of", &batch.partition))? {
                     true => {
+                        crash::point("processors-polled");
                         self.handle(&batch)?;
                         Turn::Records(batch.len())
                     }
@@ -166,6 +167,7 @@ impl Worker {
             }
             station.progress.position = record.offset + 1;
         }
+        crash::point("processors-handled");
         station.progress.clock = station.clock;
         station.progress.rebuild = station.progress.rebuild.filter(|(_, to)| station.progress.position < *to);
         match &station.work {
@@ -215,6 +217,7 @@ impl Worker {
         if positions.is_empty() {
             return Ok(());
         }
+        crash::point("processors-acknowledged");
         match self.consumer.commit(&positions) {
             // The next poll tells which partitions are lost; their stations go then.
             Ok(()) | Err(LogError::OwnershipLost { .. }) => Ok(()),

@@ -143,6 +143,7 @@ impl Connection {
             while !rest.is_empty() {
                 let piece = rest.split_to(rest.len().min(PIECE_BYTES));
                 insert.send(piece).await.map_err(answer)?;
+                fieldline_log::crash::point("sinks-inserting");
             }
             insert.end().await.map_err(answer)
         })

@@ -4,7 +4,8 @@
 //! * `writer`: one insert until it is acknowledged or must stop; `clickhouse`: the only file that names the client.
 //! * `migrate`: brings a database to what this release expects, from `migrations/`.
 //! * `engine`: the embedded ClickHouse.
-//! * `histogram`: what is observed of inserts. `history`: computes the past again; `verify`: proves that what is stored follows from the log.
+//! * `histogram`: what is observed of inserts. `history`: computes the past again; `recompute`: what is asked of it for a new definition.
+//! * `verify`: proves that what is stored follows from the log.
 
 pub mod clickhouse;
 pub mod engine;
@@ -12,6 +13,7 @@ mod histogram;
 pub mod history;
 pub mod migrate;
 pub mod raw_sink;
+pub mod recompute;
 pub mod results_sink;
 pub mod sink;
 pub mod verify;

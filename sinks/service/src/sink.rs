@@ -12,7 +12,7 @@ use crate::clickhouse::{Answer, ClickHouseTarget, runtime};
 use crate::histogram::Histogram;
 use crate::writer::{Block, GivenUp, Origin, WriteError, Writer, WriterConfig};
 use fieldline_log::{
-    Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, Readings, TopicPartition,
+    Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, Readings, TopicPartition, crash,
 };
 use fieldline_registry::Registry;
 use fieldline_schemas::Rejection;
@@ -381,6 +381,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
         let Some(topic) = partition.topic.strip_prefix(&self.config.prefix).and_then(Topic::from_name) else {
             return Err(SinkError::Log { doing: "reading".to_owned(), source: LogError::UnknownTopic(partition.topic.clone()) });
         };
+        crash::point("sinks-polled");
         for record in batch.iter() {
             let position = Position { partition: partition.partition, offset: record.offset, received_at: record.append_time };
             if let Taken::Poison { rejection, stage } = self.encoder.take(topic, position, record.value) {
@@ -490,6 +491,7 @@ impl<'a, E: Encoder> Sink<'a, E> {
         }
         let positions: Vec<_> =
             frontier.into_iter().map(|(partition, offset)| (partition, Committed { offset, metadata: String::new() })).collect();
+        crash::point("sinks-inserted");
         match self.consumer.commit(&positions) {
             // The next poll tells which partitions are lost. Their rows are in the table, and come again with the same offsets.
             Err(LogError::OwnershipLost { .. }) => return Ok(()),

@@ -31,9 +31,9 @@ const CONTEXT_US: i64 = 84 * HOUR_US;
 /// Beyond this any place on Earth can be reached at 200 km/h, so that older positions judge nothing (A19).
 const POSITIONS_US: i64 = 102 * HOUR_US;
 /// Read before the span: a unit of 24 h that ended `TOUCH_US` before it, and what that depends on.
-const READ_BEFORE_US: i64 = 2 * TOUCH_US + POSITIONS_US;
+pub const READ_BEFORE_US: i64 = 2 * TOUCH_US + POSITIONS_US;
 /// Read after it: a unit of 24 h that begins at the end of `AFTER_US`, its bounds, and the facts that may touch it.
-const READ_AFTER_US: i64 = AFTER_US + 3 * TOUCH_US;
+pub const READ_AFTER_US: i64 = AFTER_US + 3 * TOUCH_US;
 /// A span longer than this is read with everything at once: its context is little beside it.
 const LONG_US: i64 = 300 * DAY_US;
 

@@ -28,7 +28,8 @@ use fieldline_schemas::events::{DeadLetter, DeadLetterReason, RecomputeRequest, 
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, Version, key_of, validate};
 use frontier::{Stopped, wait_for};
-use job::{Job, Span, Truth};
+use job::{Job, Truth};
+pub use job::{READ_AFTER_US, READ_BEFORE_US, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,6 +99,19 @@ pub enum HistoryError {
     Note { topic: String, partition: i32, source: serde_json::Error },
     #[error("topic {0} does not exist")]
     NoTopic(String),
+    #[error(
+        "{topic} partition {partition} was computed with definition {theirs}, this program has {ours}: what is older must not compute the \
+         past for what is newer. Start the newer program, with the settings definition.* that it had; to go back to an older one on \
+         purpose, set definition.number to {} or higher",
+        theirs.saturating_add(1)
+    )]
+    DefinitionBehind { topic: String, partition: i32, ours: u16, theirs: u16 },
+    #[error(
+        "{topic} partition {partition} was computed with other settings under the same definition number {number}: set \
+         definition.number to {} or higher, or take back what was changed",
+        number.saturating_add(1)
+    )]
+    DefinitionDiffers { topic: String, partition: i32, number: u16 },
 }
 
 impl HistoryError {
@@ -106,10 +120,30 @@ impl HistoryError {
     }
 }
 
-/// The note beside a committed offset: the clock before the record there, by which windows close.
+/// The note beside a committed offset.
 #[derive(Serialize, Deserialize)]
 struct Note {
+    /// The clock before the record there, by which windows close.
     clock_us: Option<i64>,
+    /// What the requests before it were computed with; 0 in notes from before it was noted.
+    #[serde(default)]
+    definition: u16,
+    #[serde(default)]
+    definition_hash: String,
+}
+
+impl Note {
+    /// Refuses to go on where rows of a newer definition would be followed by our older ones.
+    fn check(&self, at: &TopicPartition, ours: &Definition) -> Result<(), HistoryError> {
+        let (topic, partition, number) = (at.topic.clone(), at.partition, ours.number);
+        if self.definition > number {
+            return Err(HistoryError::DefinitionBehind { topic, partition, ours: number, theirs: self.definition });
+        }
+        if self.definition == number && self.definition_hash != ours.hash() {
+            return Err(HistoryError::DefinitionDiffers { topic, partition, number });
+        }
+        Ok(())
+    }
 }
 
 /// One owned partition of `recompute`.
@@ -208,6 +242,7 @@ impl<'a> Worker<'a> {
                     partition: at.partition,
                     source,
                 })?;
+                note.check(&at, &self.config.definition)?;
                 note.clock_us.map(Timestamp)
             }
             _ => None,
@@ -388,11 +423,14 @@ impl<'a> Worker<'a> {
             let Position { offset, clock } = station.windows.frontier();
             if station.committed.is_some_and(|committed| committed < offset) || station.committed.is_none() && offset > 0 {
                 station.committed = Some(offset);
-                let metadata = clock.map_or_else(|| r#"{"clock_us":null}"#.to_owned(), |clock| format!(r#"{{"clock_us":{}}}"#, clock.0));
+                let Definition { number: definition, .. } = self.config.definition;
+                let note = Note { clock_us: clock.map(|clock| clock.0), definition, definition_hash: self.config.definition.hash() };
+                let metadata = serde_json::to_string(&note).unwrap_or_default();
                 positions.push((station.at.clone(), Committed { offset, metadata }));
             }
         }
         if !positions.is_empty() {
+            fieldline_log::crash::point("history-acknowledged");
             match self.consumer.commit(&positions) {
                 // The next poll tells which partitions are lost; their stations go then.
                 Err(fieldline_log::Error::OwnershipLost { .. }) => {}

@@ -99,7 +99,7 @@ fn within(column: &str, span: Span) -> String {
     format!("{column} BETWEEN {} AND {}", instant(span.from.0), instant(span.to.0))
 }
 
-fn instant(us: i64) -> String {
+pub fn instant(us: i64) -> String {
     format!("fromUnixTimestamp64Micro({us}, 'UTC')")
 }
 

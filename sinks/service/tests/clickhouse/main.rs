@@ -7,6 +7,7 @@
 mod common;
 mod facts;
 mod history;
+mod mutants;
 mod near_duplicates;
 mod quality;
 mod results;
