@@ -25,7 +25,7 @@ Exit codes:
   4  the data folder is in use by another process
   5  failed; the message says what, where and what to do";
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Common {
     /// Settings file (TOML); `fieldline config` prints a documented sample.
     #[arg(long, global = true, value_name = "FILE", env = "FIELDLINE_CONFIG")]
@@ -39,6 +39,14 @@ pub struct Common {
     /// Log filter on standard error: error, warn, info, debug or trace [env: FIELDLINE_LOG] [default: warn]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+}
+
+impl Common {
+    /// The same without the thresholds on the command line: what a backtest compares with.
+    pub fn without_thresholds(&self) -> Self {
+        let is_threshold = |name: &str| ["flags.", "alerts.", "definition."].iter().any(|section| name.starts_with(section));
+        Self { set: self.set.iter().filter(|(name, _)| !is_threshold(name)).cloned().collect(), ..self.clone() }
+    }
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -58,6 +66,8 @@ pub enum Command {
     Run(Run),
     /// Runs a query; works beside a `run` or `demo` too. Writes only the result to standard output.
     Sql(Sql),
+    /// Replays history as if live and tells whom it would have paged; with --set of flags.* or alerts.*, before and after.
+    Backtest(Backtest),
     /// Alerts: what is open, and what people do about it. Works beside a `run` too.
     Alerts {
         #[command(subcommand)]
@@ -191,6 +201,25 @@ pub struct Recompute {
     #[arg(long)]
     pub no_wait: bool,
     /// Prints the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Backtest {
+    /// Files of one JSON object per line, plain or gzipped; none: the log itself, between --from and --to.
+    #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    pub files: Vec<PathBuf>,
+    /// From this time of the log on (RFC 3339); what came in the 204 hours before is read along, so that it is known.
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub from: Option<String>,
+    /// Up to this time of the log.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    pub to: Option<String>,
+    /// Of files: lets the clock run on to this time at the end. Default: the last record.
+    #[arg(long, value_name = "TIME", requires = "files")]
+    pub until: Option<String>,
+    /// Prints JSON instead of a table.
     #[arg(long)]
     pub json: bool,
 }

@@ -41,6 +41,10 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => done(commands::simulate::run(&config, &arguments)),
         Command::Run(arguments) => done(commands::run::run(&config, &arguments)),
         Command::Sql(arguments) => done(commands::sql::run(&config, &arguments)),
+        Command::Backtest(arguments) => {
+            let before = configuration(&cli.common.without_thresholds());
+            done(before.and_then(|before| commands::backtest::run(&before, &config, &arguments)))
+        }
         Command::Alerts { action } => done(commands::alerts::run(&config, &action)),
         Command::Verify(arguments) => commands::verify::run(&config, &arguments).unwrap_or_else(|error| done(Err(error))),
         Command::Recompute(arguments) => done(commands::recompute::run(&config, &arguments)),

@@ -154,13 +154,8 @@ impl Pipeline {
     }
 
     fn start_processors(&mut self, time: Time) -> Result<()> {
-        let processors = ProcessorConfig {
-            progress: self.processors.clone(),
-            schemas: self.schemas.clone(),
-            event_time: time == Time::Events,
-            tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
-            ..ProcessorConfig::new(&self.config.topics_prefix, definition(&self.config))
-        };
+        let processors =
+            ProcessorConfig { progress: self.processors.clone(), schemas: self.schemas.clone(), ..processors(&self.config, time) };
         let stop = self.stop.clone();
         self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))
     }
@@ -339,6 +334,15 @@ impl Pipeline {
             outcome = outcome.and(ended.with_context(|| format!("the {name} stopped")));
         }
         outcome
+    }
+}
+
+/// The processors as they are configured.
+pub fn processors(config: &Config, time: Time) -> ProcessorConfig {
+    ProcessorConfig {
+        event_time: time == Time::Events,
+        tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
+        ..ProcessorConfig::new(&config.topics_prefix, definition(config))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file per command: what was typed becomes calls of the libraries.
 
 pub mod alerts;
+pub mod backtest;
 pub mod demo;
 pub mod engine;
 pub mod import;
@@ -13,10 +14,11 @@ pub mod verify;
 
 use crate::config::Config;
 use crate::engine::Database;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use fieldline_schemas::Timestamp;
 use fieldline_sinks::clickhouse::ClickHouseTarget;
 use fieldline_sinks::migrate::{Engines, migrate as apply};
+use std::io::Write;
 
 /// What was typed can not be meant: exit code 2.
 #[derive(Debug)]
@@ -63,6 +65,11 @@ pub fn instant(flag: &str, text: &str) -> Result<Timestamp> {
     let time = chrono::DateTime::parse_from_rfc3339(text)
         .map_err(|_| WrongCommand(format!("{flag} {text:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z")))?;
     Ok(Timestamp(time.timestamp_micros()))
+}
+
+/// Writes a result; whoever reads may have seen enough.
+pub fn to_stdout(text: &str) -> Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes()).context("writing the result")
 }
 
 /// Brings the tables and views up to date.

@@ -57,14 +57,14 @@ impl LivePlan {
     }
 }
 
-/// Reads the files whole and puts their records in the order of their append times. Every event is marked as imported: it
-/// is history, however it is replayed, and pages nobody. Refused lines are dead letters at the time of the line before them
+/// Reads the files whole and puts their records in the order of their append times. Every event is marked as the
+/// options say: what is imported is history, however it is replayed, and pages nobody. Refused lines are dead letters at the time of the line before them
 /// in their chunk.
 pub fn plan_as_live(sources: &[Source], options: &ImportOptions, progress: &mut dyn FnMut(&Progress)) -> Result<LivePlan, ImportError> {
     let mut plan = LivePlan::default();
     let (bytes, places) = (&mut plan.bytes, &mut plan.places);
     // The log of a replay is its own: single objects, so that two replays give the same bytes.
-    let parse = ParsePlan { codec: Codec::new(), received_at: None, imported: true };
+    let parse = ParsePlan { codec: Codec::new(), received_at: None, imported: options.imported };
     plan.summary = run(sources, options, parse, progress, &mut |chunk| {
         let base = bytes.len();
         bytes.extend_from_slice(&chunk.bytes);

@@ -22,6 +22,9 @@ pub struct ImportOptions {
     pub parsers: usize,
     /// How many refused lines the summary names one by one.
     pub refused_kept_max: usize,
+    /// Whether events are history, which pages nobody. `false` only where notifications are recorded instead of sent: a
+    /// backtest, which takes the events for new whatever the files say.
+    pub imported: bool,
     /// How long the end may wait until everything is durable.
     pub flush_wait_max: Duration,
 }
@@ -29,6 +32,6 @@ pub struct ImportOptions {
 impl Default for ImportOptions {
     fn default() -> Self {
         let parsers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-        Self { parsers, refused_kept_max: REFUSED_KEPT_DEFAULT, flush_wait_max: Duration::from_secs(60) }
+        Self { parsers, refused_kept_max: REFUSED_KEPT_DEFAULT, imported: true, flush_wait_max: Duration::from_secs(60) }
     }
 }

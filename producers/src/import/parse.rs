@@ -19,7 +19,7 @@ pub(super) struct ParsePlan {
     pub codec: Codec,
     /// When the broker takes them; `None`: as if live, each at its own time.
     pub received_at: Option<Timestamp>,
-    /// Whether every event is marked as imported.
+    /// What every event says of being imported.
     pub imported: bool,
 }
 
@@ -108,9 +108,7 @@ impl Parser {
         let read = read_json(text, Missing::Refuse)?;
         let mut record = read.record;
         let topic = topic_of(&record)?;
-        if self.plan.imported {
-            mark_imported(&mut record);
-        }
+        mark_imported(&mut record, self.plan.imported);
         let at = match self.plan.received_at {
             Some(received_at) => {
                 if plan_start(&record).is_some_and(|start| start.since(received_at) > PLAN_RELEASED_BEFORE_US) {
@@ -179,11 +177,11 @@ impl Parser {
     }
 }
 
-fn mark_imported(record: &mut AnyRecord<'_>) {
+fn mark_imported(record: &mut AnyRecord<'_>, imported: bool) {
     match record {
-        AnyRecord::TechnicianActivity(r) => r.common.imported = true,
-        AnyRecord::CommunicationCall(r) => r.common.imported = true,
-        AnyRecord::OperationalEvent(r) => r.common.imported = true,
+        AnyRecord::TechnicianActivity(r) => r.common.imported = imported,
+        AnyRecord::CommunicationCall(r) => r.common.imported = imported,
+        AnyRecord::OperationalEvent(r) => r.common.imported = imported,
         _ => {}
     }
 }
