@@ -166,7 +166,7 @@ fn process(log: &Arc<KafkaLog>, prefix: &str) -> Result<u64> {
         ensure!(!thread.is_finished(), "the processors have ended: {:?}", thread.join());
         std::thread::sleep(Duration::from_millis(20));
     }
-    let rows: u64 = progress.snapshot().iter().map(|(_, p)| p.kpis).sum();
+    let rows: u64 = progress.snapshot().values().map(|p| p.kpis).sum();
     stop.stop();
     thread.join().ok().context("the processors panicked")??;
     println!("{:<46} {rows:>6} rows put out", "");

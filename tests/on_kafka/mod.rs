@@ -1,6 +1,7 @@
 //! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
 
 mod definitions;
+mod figures;
 mod refused;
 mod same_views;
 mod soak;

@@ -6,7 +6,7 @@
 
 use super::embedded::schemas;
 use super::field::Field;
-use super::ids::{Route, SchemaError, SchemaIds};
+use super::ids::{Older, Route, SchemaError, SchemaIds};
 use super::input::Input;
 use super::record::{AnyRecord, Kind};
 use super::tombstone::Tombstone;
@@ -16,8 +16,6 @@ use crate::events::*;
 use crate::limits::{DEAD_LETTER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::rejection::{Fault, Rejection, Trouble};
 use crate::results::{EpisodeResult, Kpi, KpiRecord, ShiftResult, Stamp};
-use apache_avro::Schema;
-use apache_avro::reader::datum::GenericDatumReader;
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
@@ -93,7 +91,7 @@ impl Codec {
         }
         match self.ids.route(id) {
             Some(Route::Fast(kind)) => decode_fast(kind, datum),
-            Some(Route::Resolve(kind, writer)) => decode_resolving(kind, &writer, datum),
+            Some(Route::Resolve(kind, older)) => decode_resolving(kind, &older, datum),
             Some(Route::Refuse(error)) => Err(Rejection::new(DeadLetterReason::UnknownSchema, error.to_string())),
             None => Err(Rejection::new(DeadLetterReason::UnknownSchema, format!("no schema {id} is known"))),
         }
@@ -252,15 +250,14 @@ impl Read for Watched<'_> {
     }
 }
 
-/// The record of `kind` that `writer` wrote, through `apache-avro`, read exactly to its end.
-fn decode_resolving(kind: Kind, writer: &Schema, datum: &[u8]) -> Result<AnyRecord<'static>, Rejection> {
+/// The record of `kind` that was written with an `older` schema, through `apache-avro`, read exactly to its end.
+fn decode_resolving(kind: Kind, older: &Older, datum: &[u8]) -> Result<AnyRecord<'static>, Rejection> {
     check_size(kind, datum)?;
     let mut payload = Watched { rest: datum, starved: false };
     // The error's own text is not passed on: it quotes values.
     let undecodable =
         |_| Rejection::new(DeadLetterReason::Undecodable, format!("{}: does not resolve from the schema it was written with", kind.name()));
-    let reader = GenericDatumReader::builder(writer).reader_schema(&schemas().of(kind).schema).build().map_err(undecodable)?;
-    let value = reader.read_value(&mut payload).map_err(undecodable)?;
+    let value = older.reader.read_value(&mut payload).map_err(undecodable)?;
     if payload.starved {
         return Err(Fault::from(Trouble::Ended).reject(kind.name()));
     }

@@ -4,6 +4,7 @@ use super::codec::SchemaId;
 use super::embedded::{fingerprint, schemas};
 use super::record::Kind;
 use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::schema_equality::{SchemataEq, StructFieldEq};
 use std::collections::BTreeMap;
@@ -30,9 +31,32 @@ pub(super) enum Route {
     /// Exactly our current schema.
     Fast(Kind),
     /// Another schema of the same kind.
-    Resolve(Kind, Arc<Schema>),
+    Resolve(Kind, Arc<Older>),
     /// None that is read here.
     Refuse(SchemaError),
+}
+
+/// How records of another schema are read as ours. Resolving the names of both schemas takes longer than reading a record, so
+/// that is done once.
+pub(super) struct Older {
+    pub reader: GenericDatumReader<'static>,
+    schema: &'static Schema,
+}
+
+impl Older {
+    fn new(kind: Kind, schema: Schema) -> Result<Self, apache_avro::Error> {
+        // The reader borrows the schema. What an id means stays for as long as the process runs anyway, and the table that holds it
+        // is one, so this is given up once for each id.
+        let schema: &'static Schema = Box::leak(Box::new(schema));
+        let reader = GenericDatumReader::builder(schema).reader_schema(&schemas().of(kind).schema).build()?;
+        Ok(Self { reader, schema })
+    }
+}
+
+impl std::fmt::Debug for Older {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Older").field(self.schema).finish()
+    }
 }
 
 /// No id is as large: they have 32 bits.
@@ -118,5 +142,9 @@ fn route(id: SchemaId, json: &str) -> Result<Route, SchemaError> {
     // The fingerprint leaves the logical types out, so that milliseconds would pass for microseconds.
     let fields = StructFieldEq { include_attributes: false };
     let same = fingerprint(&schema) == ours.fingerprint && fields.compare(&schema, &ours.schema);
-    Ok(if same { Route::Fast(kind) } else { Route::Resolve(kind, Arc::new(schema)) })
+    if same {
+        return Ok(Route::Fast(kind));
+    }
+    let older = Older::new(kind, schema).map_err(|source| SchemaError::Parse { id, source: Arc::new(source) })?;
+    Ok(Route::Resolve(kind, Arc::new(older)))
 }

@@ -1,0 +1,160 @@
+//! Figures of taking over: how long a partition stands still when a processor joins or dies, how soon rows follow, and how fast a
+//! state is rebuilt. Only with FIELDLINE_LONG=1: they take minutes, and their limits are wide.
+
+use super::{Deployment, SESSION_MS, shared_kafka};
+use crate::support::folder::{Running, wait_until};
+use crate::support::is_long;
+use fieldline_log::kafka::{KafkaConfig, KafkaLog};
+use fieldline_log::{Log, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const PARTITIONS: i32 = 12;
+/// How long everything is watched after a change.
+const WATCHED: Duration = Duration::from_secs(25);
+/// Beyond the session timeout, a rebalance and a rebuild of what these tests publish.
+const STILL_MAX: Duration = Duration::from_millis(SESSION_MS + 20_000);
+
+fn left_out(what: &str) -> bool {
+    if !is_long() {
+        _ = writeln!(std::io::stderr(), "left out: {what} (FIELDLINE_LONG is not set)");
+    }
+    !is_long()
+}
+
+fn prefix(deployment: &Deployment) -> &str {
+    deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap()
+}
+
+/// Partitions of `activity` that a process says to have taken over, after the first `bytes` of what it said.
+fn taken_over(process: &Running, bytes: usize) -> BTreeSet<i32> {
+    let said = process.said("stderr");
+    let activity = said[bytes..].lines().filter(|line| line.contains("partition taken over") && line.contains("activity"));
+    let number = |line: &str| line.split("partition=").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+    activity.filter_map(number).collect()
+}
+
+/// Watches for a while: the longest time that each partition's commits stood still, and when rows of the `moved` ones came.
+fn watch(deployment: &Deployment, log: &KafkaLog, moved: &dyn Fn() -> BTreeSet<i32>) -> (BTreeMap<i32, Duration>, Option<Duration>) {
+    let group = format!("{}processors", prefix(deployment));
+    let at = |partition| TopicPartition { topic: format!("{}activity", prefix(deployment)), partition };
+    let began = Instant::now();
+    let since = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).format("%Y-%m-%d %H:%M:%S").to_string();
+    let mut seen: BTreeMap<i32, (i64, Instant)> = BTreeMap::new();
+    let mut longest: BTreeMap<i32, Duration> = BTreeMap::new();
+    let mut first_row = None;
+    while began.elapsed() < WATCHED {
+        for partition in 0..PARTITIONS {
+            let committed = log.committed(&group, &at(partition)).unwrap().map_or(0, |committed| committed.offset);
+            let (last, when) = seen.entry(partition).or_insert((committed, Instant::now()));
+            let still = longest.entry(partition).or_default();
+            *still = (*still).max(when.elapsed());
+            if *last != committed {
+                (*last, *when) = (committed, Instant::now());
+            }
+        }
+        let moved = moved();
+        if first_row.is_none() && !moved.is_empty() {
+            let list = moved.iter().map(i32::to_string).collect::<Vec<_>>().join(",");
+            let rows = deployment.folder.number(&format!(
+                "SELECT count() FROM shift_results_history WHERE as_of > toDateTime64('{since}', 6, 'UTC') + INTERVAL 1 SECOND \
+                 AND bitAnd(kafkaMurmurHash(toString(technician_contact_id)), 0x7fffffff) % {PARTITIONS} IN ({list})"
+            ));
+            first_row = (rows > 0).then(|| began.elapsed());
+        }
+    }
+    (longest, first_row)
+}
+
+fn tell(what: &str, moved: &BTreeSet<i32>, longest: &BTreeMap<i32, Duration>, first_row: Option<Duration>) {
+    let of = |is_moved: bool| longest.iter().filter(|(partition, _)| moved.contains(partition) == is_moved).map(|(_, still)| *still).max();
+    println!(
+        "{what}: {} partitions moved and stood still for at most {:?}, the others {:?}; first row {first_row:?}",
+        moved.len(),
+        of(true),
+        of(false)
+    );
+    assert!(longest.values().all(|still| *still < STILL_MAX), "{longest:?}");
+    assert!(first_row.is_some_and(|first| first < STILL_MAX));
+}
+
+#[test]
+fn partitions_move_to_a_third_processor_and_from_one_that_is_killed() {
+    if left_out("figures of taking over") {
+        return;
+    }
+    let Some(kafka) = shared_kafka() else { return };
+    let deployment = Deployment::new(&kafka.bootstrap(), PARTITIONS as u32);
+    let log: Arc<KafkaLog> = KafkaLog::open(KafkaConfig { brokers: kafka.bootstrap(), ..KafkaConfig::default() }).unwrap();
+    let telling = |role: &str| {
+        let mut process = deployment.spawn(&["--log", "info", "run", "--role", role]);
+        process.wait_until_said("fieldline runs on");
+        process
+    };
+    let processors = [telling("processors"), telling("processors")];
+    let _sinks = [deployment.start("sinks"), deployment.start("sinks")];
+    let _feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "20000", "--days", "2", "--rate", "3000"]);
+    std::thread::sleep(Duration::from_secs(15));
+
+    let third = telling("processors");
+    let (longest, first_row) = watch(&deployment, &log, &|| taken_over(&third, 0));
+    tell("a third processor", &taken_over(&third, 0), &longest, first_row);
+
+    // The group balances partitions of all topics together, so that another one may have none of `activity`.
+    let others = processors.each_ref().map(|process| (process, process.said("stderr").len()));
+    third.kill_all();
+    let gained = || others.iter().flat_map(|(process, bytes)| taken_over(process, *bytes)).collect();
+    let (longest, first_row) = watch(&deployment, &log, &gained);
+    tell("one of three killed", &gained(), &longest, first_row);
+}
+
+fn is_ready(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut answer = String::new();
+    let asked = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
+}
+
+#[test]
+fn a_state_is_rebuilt_after_a_kill() {
+    if left_out("figures of a rebuild") {
+        return;
+    }
+    let Some(kafka) = shared_kafka() else { return };
+    let deployment = Deployment::new(&kafka.bootstrap(), PARTITIONS as u32);
+    let log: Arc<KafkaLog> = KafkaLog::open(KafkaConfig { brokers: kafka.bootstrap(), ..KafkaConfig::default() }).unwrap();
+    let processors = deployment.start("processors");
+    let feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "12500", "--days", "8", "--faults", "none"]);
+    let at = |partition| TopicPartition { topic: format!("{}activity", prefix(&deployment)), partition };
+    let ends = || -> i64 { (0..PARTITIONS).map(|partition| log.watermarks(&at(partition)).unwrap().end).sum() };
+    let committed = |partition| {
+        log.committed(&format!("{}processors", prefix(&deployment)), &at(partition)).unwrap().map_or(0, |committed| committed.offset)
+    };
+    wait_until("the feeder is through, and the processors are", || {
+        let before = ends();
+        std::thread::sleep(Duration::from_secs(3));
+        let is_quiet = ends() - before < 1_000 && before > 100_000;
+        is_quiet && (0..PARTITIONS).all(|partition| committed(partition) + 100 >= log.watermarks(&at(partition)).unwrap().end)
+    });
+    drop(feeder);
+    let records = ends();
+    processors.kill_all();
+    // Its partitions are free when the group has missed it.
+    std::thread::sleep(Duration::from_millis(SESSION_MS + 1_000));
+    let began = Instant::now();
+    let mut successor = deployment.spawn(&["--log", "info", "--set", "observe.listen=127.0.0.1:0", "run", "--role", "processors"]);
+    successor.wait_until_said("metrics at http://127.0.0.1:");
+    let said = successor.said("stderr");
+    let port: u16 = said.split("metrics at http://127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
+    wait_until("it has all partitions", || taken_over(&successor, 0).len() == PARTITIONS as usize);
+    let taken_after = began.elapsed();
+    wait_until("the state is rebuilt", || is_ready(port));
+    let rebuilt = began.elapsed() - taken_after;
+    let rate = records as f64 / rebuilt.as_secs_f64();
+    println!(
+        "{records} records of 12,500 technicians rebuilt in {rebuilt:?} by one thread ({rate:.0} records/s), {taken_after:?} after the start"
+    );
+}
