@@ -6,4 +6,5 @@
 pub mod definition;
 pub mod facts;
 pub mod fold;
+pub mod lifecycle;
 pub mod partition;

@@ -10,9 +10,13 @@
 
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
+use crate::lane::{self, LaneMember};
+use crate::lifecycle::{self, LifecycleMember};
+use crate::member::StageConfig;
 use crate::station::{Station, Work};
 use crate::worker::{Turn, Worker};
 use fieldline_log::Log;
+use fieldline_processors_core::lifecycle::Settings;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::{Timestamp, Topic};
 use std::sync::Arc;
@@ -21,16 +25,41 @@ use std::time::Duration;
 /// A poll that brings nothing this often in a row means that there is nothing.
 const IDLE_TURNS: usize = 3;
 
-/// The processors of all partitions, in the caller's thread.
+/// The processors of all partitions, in the caller's thread, and the stages of alerts where they are wanted.
 pub struct Driver {
     worker: Worker,
+    alerts: Option<Alerts>,
+}
+
+/// From emergencies and flags to alerts.
+struct Alerts {
+    lane: LaneMember,
+    lifecycle: LifecycleMember,
 }
 
 impl Driver {
     /// Takes over every partition and reads what is there.
     pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
         let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
-        let mut driver = Self { worker: Worker::new(config, log)? };
+        let mut driver = Self { worker: Worker::new(config, log)?, alerts: None };
+        driver.drain()?;
+        Ok(driver)
+    }
+
+    /// The same with the emergency lane and the life of alerts: each instant brings first what it changes of technicians, then
+    /// emergencies, then alerts, and every alert goes out at the instant of its step.
+    pub fn with_alerts(config: ProcessorConfig, settings: Settings, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let stage = StageConfig {
+            event_time: true,
+            tick_every: None,
+            flush_wait: config.flush_wait,
+            schemas: config.schemas.clone(),
+            ..StageConfig::new(&config.prefix)
+        };
+        let alerts =
+            Alerts { lane: lane::join(&stage, Arc::clone(&log))?, lifecycle: lifecycle::join(settings, &stage, Arc::clone(&log))? };
+        let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
+        let mut driver = Self { worker: Worker::new(config, log)?, alerts: Some(alerts) };
         driver.drain()?;
         Ok(driver)
     }
@@ -39,22 +68,30 @@ impl Driver {
     pub fn drain(&mut self) -> Result<usize, ProcessorError> {
         let (mut records, mut idle) = (0, 0);
         while idle < IDLE_TURNS {
-            match self.worker.turn(Duration::ZERO)? {
-                Turn::Records(count) => {
-                    records += count;
-                    idle = 0;
-                }
-                Turn::Ownership | Turn::Waiting => idle = 0,
-                Turn::Idle => idle += 1,
+            let mut turns = vec![self.worker.turn(Duration::ZERO)?];
+            if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
+                turns.extend([lane.turn(Duration::ZERO)?, lifecycle.turn(Duration::ZERO)?]);
             }
+            idle = if turns.iter().all(|turn| *turn == Turn::Idle) { idle + 1 } else { 0 };
+            records += turns.iter().map(|turn| if let Turn::Records(count) = turn { *count } else { 0 }).sum::<usize>();
         }
-        self.worker.flush()?;
+        self.flush()?;
         Ok(records)
+    }
+
+    fn flush(&mut self) -> Result<(), ProcessorError> {
+        self.worker.flush()?;
+        if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
+            lane.flush()?;
+            lifecycle.flush()?;
+        }
+        Ok(())
     }
 
     /// The next instant at which time alone changes something: a timer is due, or a second with records is over.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.worker.stations.iter().filter_map(next_due).min()
+        let alerts = self.alerts.as_ref().and_then(|alerts| alerts.lifecycle.next_due());
+        self.worker.stations.iter().filter_map(next_due).chain(alerts).min()
     }
 
     /// Processes what was appended, then advances to the next such instant if it is at or before `until`. `None`: there is
@@ -62,6 +99,9 @@ impl Driver {
     pub fn step(&mut self, until: Timestamp) -> Result<Option<Timestamp>, ProcessorError> {
         self.drain()?;
         let Some(due) = self.next_due().filter(|due| *due <= until) else { return Ok(None) };
+        if let Some(alerts) = &mut self.alerts {
+            alerts.lifecycle.tick_due(due)?;
+        }
         self.tick_where(due, |station| next_due(station) == Some(due))?;
         Ok(Some(due))
     }
@@ -75,7 +115,11 @@ impl Driver {
 
     /// Commits what is finished.
     pub fn commit(&mut self) -> Result<(), ProcessorError> {
-        self.worker.flush()?;
+        self.flush()?;
+        if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
+            lane.commit()?;
+            lifecycle.commit()?;
+        }
         self.worker.commit()
     }
 

@@ -1,6 +1,7 @@
 //! Why the processors stopped.
 
 use fieldline_log::TopicPartition;
+use fieldline_processors_core::lifecycle::LifecycleError;
 use fieldline_processors_core::partition::PartitionError;
 
 /// Why the processors stopped.
@@ -11,8 +12,12 @@ pub enum ProcessorError {
     Log { doing: &'static str, at: TopicPartition, source: fieldline_log::Error },
     #[error("{doing}")]
     Group { doing: &'static str, source: fieldline_log::Error },
+    #[error("appending to {topic}")]
+    Append { topic: &'static str, source: fieldline_log::Error },
     #[error(transparent)]
     Partition(#[from] PartitionError),
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
     #[error("the note beside the committed offset of {} partition {} can not be read", at.topic, at.partition)]
     Note { at: TopicPartition, source: serde_json::Error },
     #[error(

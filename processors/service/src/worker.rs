@@ -2,22 +2,19 @@
 
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
+use crate::outlet::dead_letter;
 use crate::station::{Station, Work};
 use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition, crash};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
-use fieldline_schemas::events::{DeadLetter, Tick};
+use fieldline_schemas::events::Tick;
 use fieldline_schemas::results::Stamp;
 use fieldline_schemas::time::SECOND_US;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The topics that the processors read.
 const SOURCES: [Topic; 3] = [Topic::Activity, Topic::Calls, Topic::Operations];
-
-/// Room that a dead letter's own key and fields take beside the bytes it carries.
-const DEAD_LETTER_ROOM_BYTES: usize = 4 << 10;
 
 /// What one turn brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,23 +280,7 @@ impl Output {
         rejection: &Rejection,
         clock: Timestamp,
     ) -> Result<AppendNumber, ProcessorError> {
-        let room = fieldline_log::limits::RECORD_BYTES_MAX - DEAD_LETTER_ROOM_BYTES - record.key.len();
-        let kept = record.value.len().min(room);
-        let mut detail = Cow::Borrowed(rejection.detail.as_str());
-        if kept < record.value.len() {
-            detail = Cow::Owned(format!("{detail}; the payload of {} bytes is cut to {kept}", record.value.len()));
-        }
-        let letter = AnyRecord::DeadLetter(DeadLetter {
-            topic: Cow::Borrowed(station.topic.name()),
-            partition: station.at.partition,
-            offset: record.offset,
-            received_at: record.append_time,
-            reason: rejection.reason,
-            detail,
-            stage: Cow::Borrowed(stage),
-            key: Cow::Borrowed(record.key),
-            payload: Cow::Borrowed(&record.value[..kept]),
-        });
+        let letter = AnyRecord::DeadLetter(dead_letter(station.topic, station.at.partition, record, stage, rejection));
         self.append(Topic::DeadLetters, &letter, clock)
     }
 

@@ -1,0 +1,87 @@
+//! The life of alerts: the pure fold over each partition of `alert_events`, which is read from its beginning by whoever takes
+//! it over.
+//!
+//! ```text
+//! alert_events ─► Lifecycle::apply ─► alerts · activity (clearances) · dead_letters
+//! ```
+
+use crate::error::ProcessorError;
+use crate::member::{Member, Stage, StageConfig};
+use crate::outlet::Outlet;
+use crate::stop::StopToken;
+use fieldline_log::{AppendNumber, Log, Record, TopicPartition};
+use fieldline_processors_core::lifecycle::{Effects, Event, Lifecycle, Record as Input, Settings};
+use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic, validate};
+use std::sync::Arc;
+
+/// The life of alerts as a stage.
+pub(crate) struct Lives {
+    settings: Settings,
+    decoder: Codec,
+}
+
+pub(crate) type LifecycleMember = Member<Lives>;
+
+/// Joins the group of the lifecycle.
+pub(crate) fn join(settings: Settings, config: &StageConfig, log: Arc<dyn Log>) -> Result<LifecycleMember, ProcessorError> {
+    Member::join(Lives { settings, decoder: config.schemas.codec() }, config.clone(), log)
+}
+
+/// Runs until `stop` is set.
+pub fn run_lifecycle(settings: Settings, config: &StageConfig, log: Arc<dyn Log>, stop: &StopToken) -> Result<(), ProcessorError> {
+    join(settings, config, log)?.run(|| stop.is_stopped())
+}
+
+impl Stage for Lives {
+    type State = Lifecycle;
+    const TOPIC: Topic = Topic::AlertEvents;
+    const GROUP: &'static str = "lifecycle";
+    const IS_REBUILT: bool = true;
+
+    fn begin(&self) -> Lifecycle {
+        Lifecycle::new(self.settings)
+    }
+
+    fn take(
+        &self,
+        state: &mut Lifecycle,
+        at: &TopicPartition,
+        record: &Record<'_>,
+        is_live: bool,
+        outlet: &mut Outlet,
+    ) -> Result<Option<AppendNumber>, ProcessorError> {
+        let decoded = self.decoder.decode(record.value).map_err(|rejection| ("decode", rejection));
+        let checked = decoded.and_then(|any| match validate(Topic::AlertEvents, &any, record.append_time) {
+            Ok(()) => Ok(any),
+            Err(rejection) => Err(("validate", rejection)),
+        });
+        let mut last = None;
+        let event = match &checked {
+            Ok(any) => Event::read(any),
+            Err((stage, rejection)) => {
+                if is_live {
+                    last = Some(outlet.dead_letter((Topic::AlertEvents, at.partition), record, stage, rejection)?);
+                }
+                Event::Time
+            }
+        };
+        let mut effects = Effects::default();
+        state.apply(&Input { offset: record.offset, append_time: record.append_time, event }, &mut effects)?;
+        if !is_live {
+            return Ok(None);
+        }
+        for alert in effects.alerts {
+            let as_of = alert.stamp.as_of;
+            last = Some(outlet.append(Topic::Alerts, &alert.into(), as_of)?);
+        }
+        let clock = state.clock().unwrap_or(record.append_time);
+        for clearance in effects.clearances {
+            last = Some(outlet.append(Topic::Activity, &AnyRecord::Clearance(clearance), clock)?);
+        }
+        Ok(last)
+    }
+
+    fn next_due(state: &Lifecycle) -> Option<Timestamp> {
+        state.next_due()
+    }
+}
