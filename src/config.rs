@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
 use fieldline_registry::RegistryTarget;
 use fieldline_schemas::Version;
+use fieldline_schemas::time::{MINUTE_US, SECOND_US};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,9 @@ pub const KEYS: &[Key] = &[
     Key { name: "registry.password", default: "", doc: "Its password.", is_secret: true },
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
+    key("alerts.escalate_after_seconds", "60", "Seconds after which an emergency that nobody acknowledged goes to its next round (S2)."),
+    key("alerts.rounds_max", "5", "Rounds of escalation; after the last one the emergency stays open. 0 to 100."),
+    key("alerts.reopen_after_minutes", "30", "Minutes after which an emergency that was acknowledged and not resolved opens again (S3)."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key(
         "api.listen",
@@ -123,6 +127,7 @@ pub struct Config {
     pub registry: Option<RegistryTarget>,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
+    pub alerts: fieldline_processors_core::lifecycle::Settings,
     pub observe_listen: Option<std::net::SocketAddr>,
     pub api: Option<ApiSettings>,
     pub definition_number: u16,
@@ -243,6 +248,12 @@ impl Config {
             registry,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
+            alerts: fieldline_processors_core::lifecycle::Settings {
+                escalate_after_us: number("alerts.escalate_after_seconds", 1, 86_400)? as i64 * SECOND_US,
+                rounds_max: number("alerts.rounds_max", 0, 100)? as u32,
+                reopen_after_us: number("alerts.reopen_after_minutes", 1, 10_080)? as i64 * MINUTE_US,
+                epoch: 0,
+            },
             observe_listen: address("observe.listen")?,
             api,
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),

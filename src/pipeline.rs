@@ -4,14 +4,17 @@
 //! publishers ─► log ─► processors ─► kpis, dead_letters ─► results sink ─► ClickHouse
 //!                │         └──► recompute ─► history ──┘        ▲              │
 //!                └──────────────► raw sink ─────────────────────┘◄─ log tables ┘
+//!
+//! emergency ─► lane ──────► alert_events ─► lifecycle ─► alerts
+//! flags of the processors ──┘                   └─► activity (clearances)
 //! ```
 
 use crate::config::Config;
 use crate::engine::Database;
 use crate::log::{self, Opened, Time};
 use anyhow::{Context, Result, anyhow, bail};
-use fieldline_log::{Append, Destination, Log, Producer, Reading, TopicPartition};
-use fieldline_processors::{ProcessorConfig, StopToken};
+use fieldline_log::{Append, Destination, Log, Producer, Reading, Readings, TopicPartition};
+use fieldline_processors::{ProcessorConfig, StageConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
@@ -31,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const LOOK_EVERY_KAFKA: Duration = Duration::from_millis(100);
 /// After so long without any progress, and each time again, a wait says who is behind.
 const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// Few records pass the stages of alerts, and a wait for them should not be long.
+const ALERTS_COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// One past the last record of each partition.
 pub type Ends = BTreeMap<TopicPartition, i64>;
@@ -58,6 +64,9 @@ pub struct Pipeline {
     /// Where the sinks write; `None` in a process without them.
     database: Option<Database>,
     pub processors: fieldline_processors::Progress,
+    /// How far the stages of alerts are.
+    lane: Arc<Readings>,
+    lifecycle: Arc<Readings>,
     config: Config,
     stop: StopToken,
     sinks: [Arc<SinkControl>; 2],
@@ -70,6 +79,7 @@ pub struct Pipeline {
 pub struct Watched {
     pub processors: fieldline_processors::Progress,
     pub has_processors: bool,
+    pub alerts: [(&'static str, Arc<Readings>); 2],
     pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
     pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     pub schemas: Registry,
@@ -104,6 +114,9 @@ impl Watched {
         let processors = self.processors.snapshot().into_iter();
         let mut readings: Vec<_> =
             processors.map(|(at, p)| ("processors", at, Reading { next: p.position, end: p.end, append_time: p.clock })).collect();
+        for (stage, alerts) in &self.alerts {
+            readings.extend(alerts.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
+        }
         for (stage, control) in &self.sinks {
             readings.extend(control.readings.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
         }
@@ -132,6 +145,8 @@ impl Pipeline {
             opened_at: clock,
             database,
             processors: fieldline_processors::Progress::default(),
+            lane: Arc::default(),
+            lifecycle: Arc::default(),
             config: config.clone(),
             stop: StopToken::default(),
             sinks: [SinkControl::new(), SinkControl::new()],
@@ -157,7 +172,20 @@ impl Pipeline {
         let processors =
             ProcessorConfig { progress: self.processors.clone(), schemas: self.schemas.clone(), ..processors(&self.config, time) };
         let stop = self.stop.clone();
-        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))
+        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))?;
+
+        let stage = StageConfig {
+            schemas: self.schemas.clone(),
+            event_time: time == Time::Events,
+            tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
+            commit_every: ALERTS_COMMIT_EVERY,
+            ..StageConfig::new(&self.config.topics_prefix)
+        };
+        let (lane, stop) = (StageConfig { readings: Arc::clone(&self.lane), ..stage.clone() }, self.stop.clone());
+        self.stage("lane", move |log| Ok(fieldline_processors::run_lane(&lane, log, &stop)?))?;
+        let (lifecycle, stop) = (StageConfig { readings: Arc::clone(&self.lifecycle), ..stage }, self.stop.clone());
+        let settings = self.config.alerts;
+        self.stage("lifecycle", move |log| Ok(fieldline_processors::run_lifecycle(settings, &lifecycle, log, &stop)?))
     }
 
     fn start_sinks(&mut self, time: Time, target: &ClickHouseTarget) -> Result<()> {
@@ -200,6 +228,7 @@ impl Pipeline {
         Watched {
             processors: self.processors.clone(),
             has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
+            alerts: [("lane", Arc::clone(&self.lane)), ("lifecycle", Arc::clone(&self.lifecycle))],
             sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
             schemas: self.schemas.clone(),
@@ -253,6 +282,10 @@ impl Pipeline {
         results.hurry(true);
         let requests = self.ends(&[Topic::Recompute])?;
         self.wait_for("history", &requests)?;
+        let emergencies = self.ends(&[Topic::Emergency])?;
+        self.wait_for("lane", &emergencies)?;
+        let flags = self.ends(&[Topic::AlertEvents])?;
+        self.wait_for("lifecycle", &flags)?;
         let results = self.ends(&[Topic::Kpis, Topic::DeadLetters])?;
         self.wait_for("results-sink", &results)
     }
@@ -312,14 +345,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Appends a tick to every partition of `activity`: the time from `since` to `at` held nothing.
+    /// Appends a tick to every partition of `activity` and `alert_events`: the time from `since` to `at` held nothing.
     pub fn tick(&self, producer: &mut dyn Producer, since: Option<Timestamp>, at: Timestamp) -> Result<()> {
         let mut payload = Vec::new();
         self.schemas.codec().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
-        let topic = Topic::Activity.full_name(&self.config.topics_prefix);
-        for partition in 0..self.config.topics_partitions {
-            let destination = Destination::Partition(partition);
-            producer.append(&topic, Append { destination, key: b"", value: &payload, append_time: Some(at) })?;
+        for topic in [Topic::Activity, Topic::AlertEvents] {
+            let topic = topic.full_name(&self.config.topics_prefix);
+            for partition in 0..self.config.topics_partitions {
+                let destination = Destination::Partition(partition);
+                producer.append(&topic, Append { destination, key: b"", value: &payload, append_time: Some(at) })?;
+            }
         }
         Ok(())
     }

@@ -12,7 +12,6 @@ use anyhow::{Context, Result, bail};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions};
 use fieldline_log::{Append, Batch, Destination, Log, Producer, TopicPartition, read_topic};
 use fieldline_processors::{Driver, ProcessorConfig};
-use fieldline_processors_core::lifecycle::Settings;
 use fieldline_processors_core::partition::Partition;
 use fieldline_producers::import::{ImportOptions, LivePlan, Source, plan_as_live};
 use fieldline_schemas::alerts::{Alert, AlertState, AlertStep};
@@ -83,7 +82,8 @@ pub fn run(before: &Config, after: &Config, arguments: &Backtest) -> Result<()> 
             History::Files { plan: &plan, until }
         }
     };
-    let differs = format!("{:?}", processors(before, Time::Events)) != format!("{:?}", processors(after, Time::Events));
+    let differs =
+        before.alerts != after.alerts || processors(before, Time::Events).definition != processors(after, Time::Events).definition;
     let first = replay(before, &history)?;
     let second = if differs { Some(replay(after, &history)?) } else { None };
     if let History::Files { plan, .. } = &history
@@ -139,7 +139,7 @@ fn replay(config: &Config, history: &History<'_>) -> Result<Outcome> {
         log.ensure_topic(&spec)?;
     }
     let settings = ProcessorConfig { schemas: Default::default(), ..processors(&config, Time::Events) };
-    let mut driver = Driver::with_alerts(settings, Settings::default(), Arc::clone(&log))?;
+    let mut driver = Driver::with_alerts(settings, config.alerts, Arc::clone(&log))?;
     let mut feed = Feed { producer: log.producer()?, driver: &mut driver, since_drained: 0, last: Timestamp::MIN };
     let (shown_from, end) = match history {
         History::Files { plan, until } => {
