@@ -8,6 +8,7 @@ use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
 use chrono::NaiveDate;
 use fieldline_log::{Append, Destination, Producer};
+use fieldline_producers::lane_of;
 use fieldline_producers::simulate::{Body, Emission, Faults, Simulator, SimulatorConfig, to_ndjson};
 use fieldline_schemas::topics::{Topic, key_in};
 use fieldline_schemas::wire::Codec;
@@ -82,6 +83,13 @@ impl Feeder {
         let append_time = as_live.then_some(emission.at);
         let append = Append { destination: Destination::ByKey, key: &key, value: payload, append_time };
         producer.append(&self.names[emission.topic as usize], append)?;
+        // As the publisher does: an emergency has a copy in the priority lane.
+        if let Body::Record(record) = &emission.body
+            && let Some(lane) = lane_of(record)
+        {
+            producer
+                .append(&self.names[lane as usize], Append { destination: Destination::ByKey, key: &key, value: payload, append_time })?;
+        }
         Ok(())
     }
 }

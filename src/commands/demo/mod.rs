@@ -1,11 +1,14 @@
 //! `fieldline demo`: a simulated working day in time-lapse through the whole pipeline, told as it happens.
 
+mod desk;
+
 use super::simulate::{Feeder, today};
 use crate::cli::Demo;
 use crate::config::Config;
 use crate::log::Time;
 use crate::pipeline::Pipeline;
 use anyhow::{Context, Result, bail};
+use desk::Desk;
 use fieldline_producers::simulate::{Body, Emission, FaultKind, Faults, Simulator, SimulatorConfig};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType;
@@ -83,6 +86,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
     let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
     let mut producer = pipeline.log.producer()?;
     let mut teller = Teller::new(midnight);
+    let mut desk = Desk::open(pipeline, &config.topics_prefix)?;
     let mut emissions = simulator.peekable();
     let started = Instant::now();
     let mut clock = from;
@@ -93,6 +97,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
             teller.hear(&emission);
         }
         pipeline.tick(&mut *producer, last, clock)?;
+        desk.look(&mut *producer, clock, &mut |at, text| teller.say(at, &text))?;
         producer.acknowledged()?;
         last = Some(clock);
         teller.tell(clock);
@@ -119,7 +124,9 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
     pipeline.tick(&mut *producer, Some(end), end + SECOND_US)?;
     producer.flush(FLUSH_WAIT_MAX)?;
     pipeline.drain(&ends)?;
-    teller.sum_up(started.elapsed());
+    desk.look(&mut *producer, end + SECOND_US, &mut |_, _| {})?;
+    producer.flush(FLUSH_WAIT_MAX)?;
+    teller.sum_up(started.elapsed(), desk.sum_up());
     Ok(())
 }
 
@@ -156,7 +163,7 @@ impl Teller {
         if *count <= TOLD_PER_KIND_MAX
             && let Some(story) = story(fault)
         {
-            eprintln!("  {}  {story}", self.clock(emission.at));
+            self.say(emission.at, story);
         }
     }
 
@@ -169,13 +176,19 @@ impl Teller {
         }
     }
 
-    fn sum_up(&self, elapsed: Duration) {
+    /// Tells of one thing that happened at `at`.
+    fn say(&self, at: Timestamp, text: &str) {
+        eprintln!("  {}  {text}", self.clock(at));
+    }
+
+    fn sum_up(&self, elapsed: Duration, alerts: Option<String>) {
         let faults: u32 = self.faults.values().sum();
         let seconds = elapsed.as_secs_f64();
         eprintln!(
-            "{} records played in {seconds:.0} s, {faults} of them faulty on purpose; every row that follows is in ClickHouse.\n",
+            "{} records played in {seconds:.0} s, {faults} of them faulty on purpose; every row that follows is in ClickHouse.",
             self.events
         );
+        eprintln!("Alerts: {}.\n", alerts.as_deref().unwrap_or("none"));
     }
 
     /// Time of the simulated day.
@@ -188,7 +201,6 @@ impl Teller {
 /// What a fault is to those who see it; the quiet ones are only counted.
 fn story(fault: FaultKind) -> Option<&'static str> {
     Some(match fault {
-        FaultKind::Emergency => "! emergency_stop",
         FaultKind::OfflineBurst => "~ a phone finds its network again and uploads part of a shift at once",
         FaultKind::Corrupt => "~ a damaged record: it goes to dead_letters, its neighbours are not touched",
         FaultKind::ClockSkew => "~ a device whose clock is wrong today",
@@ -251,7 +263,7 @@ fn show(pipeline: &mut Pipeline, json: bool) -> Result<()> {
 fn try_next(folder: &Path) {
     let program = std::env::args().next().unwrap_or_else(|| "fieldline".into());
     let sql = format!("{program} --data-dir {} sql", folder.display());
-    println!("Three queries to try next:\n");
+    println!("What to try next:\n");
     println!(
         "  {sql} \"SELECT technician_contact_id, shift_seconds, travel_seconds, jobs, anomalies FROM shifts ORDER BY jobs DESC LIMIT 10\""
     );
@@ -259,4 +271,5 @@ fn try_next(folder: &Path) {
         "  {sql} \"SELECT visit_id, arrived_at, work_seconds, work_seconds_lo, work_seconds_hi, anomalies FROM visits WHERE work_seconds_quality != 'observed' LIMIT 10\""
     );
     println!("  {sql} \"SELECT reason, detail, topic, partition, offset FROM dead_letters LIMIT 10\"");
+    println!("  {program} --data-dir {} alerts list --all", folder.display());
 }
