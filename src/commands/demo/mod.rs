@@ -24,6 +24,7 @@ const PLAYED_FROM_US: i64 = 5 * HOUR_US;
 const PLAYED_TO_US: i64 = 22 * HOUR_US;
 /// After the last day the clock runs on until every row is final: the day, 24 h of an open shift, 72 h of lateness.
 const RUN_ON_US: i64 = 100 * HOUR_US;
+const EMERGENCY_PER_SHIFT: f64 = 0.015;
 const FRAME: Duration = Duration::from_millis(50);
 /// A line is told each time that this much of the simulated day has passed.
 const TOLD_EVERY_US: i64 = 30 * MINUTE_US;
@@ -40,7 +41,8 @@ pub fn run(config: &Config, arguments: &Demo) -> Result<()> {
         technicians: arguments.technicians,
         first_day: today() - chrono::Days::new(1),
         days: 1,
-        faults: Faults::light(),
+        // More emergencies than a day has, so that one is to be seen; the desk clears them, nobody else.
+        faults: Faults { emergency_per_shift: EMERGENCY_PER_SHIFT, cleared_per_emergency: 0.0, ..Faults::light() },
         ..SimulatorConfig::default()
     })?;
     eprintln!(
