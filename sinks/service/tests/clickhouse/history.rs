@@ -3,11 +3,15 @@
 
 use crate::setup::MORNING;
 use crate::world::{World, activity, event, technician};
+use fieldline_processors_core::definition::Definition;
 use fieldline_schemas::AnyRecord;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::ActivityType::*;
 use fieldline_schemas::events::{ShiftPlan, TechnicianActivity};
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
+use fieldline_sinks::SinkControl;
+use fieldline_sinks::history::{self, HistoryConfig, HistoryError};
+use std::sync::Arc;
 
 /// A working day of two visits; its events have the ids from `10 * day` on.
 fn day(who: u128, day: i64) -> Vec<TechnicianActivity<'static>> {
@@ -184,4 +188,34 @@ fn what_is_no_request_is_set_aside() {
 fn the_days_of_these_tests_are_history() {
     let newest = day(1, -11).last().map(|event| event.common.created_at);
     assert!(newest < Some(Timestamp(MORNING.0 - 96 * HOUR_US)));
+}
+
+/// What an older definition must not do after a newer one: rows of the newer would be followed by its own.
+#[test]
+fn an_older_definition_does_not_go_on_from_a_newer_ones_commits() {
+    let mut world = World::new("history_definitions", MORNING);
+    let definition = |number, finality_us| Definition { number, finality_us, ..Definition::default() };
+    let run = |world: &World, definition: Definition, control: Arc<SinkControl>| {
+        let config = HistoryConfig { definition, ..World::config() };
+        history::run(&config, world.log(), &world.test.target, control)
+    };
+    world.append(days(1, -60..-50));
+    world.settle();
+    world.stop_history();
+    // A newer one works through the next requests, and leaves its number beside its commits.
+    world.append(days(2, -60..-50));
+    std::thread::scope(|scope| {
+        let control = SinkControl::new();
+        let (of_thread, world) = (Arc::clone(&control), &world);
+        let newer = scope.spawn(move || run(world, definition(2, 72 * HOUR_US), of_thread));
+        world.settle();
+        control.stop();
+        newer.join().unwrap().unwrap();
+    });
+    let behind = run(&world, definition(1, 72 * HOUR_US), SinkControl::new()).unwrap_err();
+    assert!(matches!(behind, HistoryError::DefinitionBehind { ours: 1, theirs: 2, .. }), "{behind}");
+    assert!(behind.to_string().contains("set definition.number to 3 or higher"), "{behind}");
+    let differs = run(&world, definition(2, 100 * HOUR_US), SinkControl::new()).unwrap_err();
+    assert!(matches!(differs, HistoryError::DefinitionDiffers { number: 2, .. }), "{differs}");
+    assert!(differs.to_string().contains("set definition.number to 3 or higher"), "{differs}");
 }
