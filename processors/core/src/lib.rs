@@ -5,5 +5,6 @@
 
 pub mod definition;
 pub mod facts;
+pub mod flags;
 pub mod fold;
 pub mod partition;

@@ -22,7 +22,9 @@ pub struct Bench {
 impl Bench {
     pub fn new(options: MemoryOptions) -> Self {
         let log = MemoryLog::new(options);
-        for topic in [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Kpis, Topic::Recompute, Topic::DeadLetters] {
+        for topic in
+            [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Kpis, Topic::Recompute, Topic::DeadLetters, Topic::AlertEvents]
+        {
             let spec = TopicSpec { name: topic.full_name(PREFIX), partitions: PARTITIONS, retention: None, compacted: false };
             log.ensure_topic(&spec).unwrap();
         }
