@@ -40,6 +40,7 @@ const RECORDS: Metric = counter("fieldline_records_total", "Records read by the 
 const DEAD_LETTERS: Metric = counter("fieldline_dead_letters_total", "Records set aside because they could not be understood");
 const COMMITS: Metric = counter("fieldline_commits_total", "Commits of offsets");
 const RESULTS: Metric = counter("fieldline_results_total", "Rows and tombstones published to kpis");
+const FLAGS: Metric = counter("fieldline_flags_total", "Flags raised, changed or withdrawn by the processors");
 const RECOMPUTES: Metric = counter("fieldline_recompute_requests_total", "Requests to compute the past again");
 const FOLDS: Metric = counter("fieldline_folds_total", "Derivations of a technician's rows");
 const TIMERS: Metric = counter("fieldline_timers_total", "Rows that time alone changed: a missing end, finality");
@@ -168,6 +169,7 @@ pub fn render(watched: &Watched) -> String {
     page.put(&COMMITS, of_sinks(|c| c.commits.load(Ordering::Relaxed)));
     page.put(&RESULTS, of_processors(totals.kpis));
     page.put(&RECOMPUTES, of_processors(totals.recompute_requests));
+    page.put(&FLAGS, of_processors(totals.flags));
     page.put(&FOLDS, of_processors(totals.counters.folds));
     page.put(&TIMERS, of_processors(totals.counters.timers));
     page.put(&DUPLICATES, of_processors(totals.counters.duplicates));

@@ -94,6 +94,7 @@ pub fn read(folder: &Folder) -> BTreeMap<TechnicianId, Known> {
             position,
             stop_us: cell.whole(13),
             anomalies,
+            imported: false,
         });
     }
     let columns = "toUnixTimestamp64Micro(assumeNotNull(planned_start)), toUnixTimestamp64Micro(assumeNotNull(planned_end)), ifNull(lone_worker, false)";

@@ -47,6 +47,7 @@ fn week() -> Vec<ActivityFact> {
                 position: None,
                 stop_us: 0,
                 anomalies: Anomalies::NONE,
+                imported: false,
             });
         }
     }

@@ -51,6 +51,7 @@ fn records(technicians: u64, days: i64, append_time: impl Fn(Timestamp, i64) -> 
                 position: None,
                 stop_us: 0,
                 anomalies: Anomalies::NONE,
+                imported: false,
             };
             events.push((created_at, technician, Claim { id, revision: 0, voided: false, content: u128::from(n), own: created_at, fact }));
         }

@@ -29,6 +29,8 @@ pub struct ActivityFact {
     pub stop_us: i64,
     /// What the record alone shows: A17, A18, A21, A27.
     pub anomalies: Anomalies,
+    /// History: it raises no flag.
+    pub imported: bool,
 }
 
 /// A shift_plan that stands.

@@ -5,6 +5,7 @@
 
 pub mod definition;
 pub mod facts;
+pub mod flags;
 pub mod fold;
 pub mod lifecycle;
 pub mod partition;

@@ -2,6 +2,7 @@
 
 use crate::progress::Progress;
 use fieldline_processors_core::definition::Definition;
+use fieldline_processors_core::flags::FlagSettings;
 use fieldline_processors_core::partition::Path;
 use fieldline_registry::Registry;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub struct ProcessorConfig {
     /// Raised by hand when rows of another log must be overruled. 0 to 15.
     pub epoch: u8,
     pub definition: Definition,
+    pub flags: FlagSettings,
     /// How rows are brought up to date: the results are the same.
     pub path: Path,
     /// A partition on which nothing moved for this long gets a tick. `None`: somebody else moves the time.
@@ -42,6 +44,7 @@ impl ProcessorConfig {
             workers: 1,
             epoch: 0,
             definition,
+            flags: FlagSettings::default(),
             path: Path::Incremental,
             tick_every: Some(Duration::from_secs(1)),
             event_time: false,

@@ -1,5 +1,6 @@
 //! The note beside a committed offset: what a successor must know to go on.
 
+use fieldline_processors_core::flags::FlagSettings;
 use serde::{Deserialize, Serialize};
 
 /// Stored as JSON.
@@ -15,6 +16,14 @@ pub struct Note {
     pub partitions: i32,
     /// Plans that start before this were released into the log; microseconds since 1970.
     pub released_through: Option<i64>,
+    /// The hash of the settings of flags; absent where flags were not put out.
+    #[serde(default)]
+    pub flags_hash: Option<String>,
+}
+
+/// The hash of every setting of flags.
+pub fn flags_hash(settings: &FlagSettings) -> String {
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(format!("{settings:?}").as_bytes()))
 }
 
 /// A topic's id as it is written in a note.

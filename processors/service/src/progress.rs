@@ -22,6 +22,7 @@ pub struct PartitionProgress {
     pub dead_letters: u64,
     pub kpis: u64,
     pub recompute_requests: u64,
+    pub flags: u64,
     pub counters: Counters,
 }
 
@@ -46,6 +47,7 @@ pub struct Totals {
     pub dead_letters: u64,
     pub kpis: u64,
     pub recompute_requests: u64,
+    pub flags: u64,
     pub counters: Counters,
 }
 
@@ -54,6 +56,7 @@ impl Totals {
         self.dead_letters += progress.dead_letters;
         self.kpis += progress.kpis;
         self.recompute_requests += progress.recompute_requests;
+        self.flags += progress.flags;
         self.counters = self.counters.plus(&progress.counters);
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::ledger::Ledger;
-use crate::note::{Note, topic_id_text};
+use crate::note::{Note, flags_hash, topic_id_text};
 use crate::progress::PartitionProgress;
 use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
 use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
@@ -58,7 +58,9 @@ impl Station {
             topic_id: topic_id_text(&description.topic_id),
             partitions: description.partitions,
             released_through: None,
+            flags_hash: Some(flags_hash(&config.flags)),
         };
+        let mut has_told_flags = true;
         let left_at = match &committed {
             Some(committed) => {
                 let (begin, end) = (watermarks.begin, watermarks.end);
@@ -67,6 +69,7 @@ impl Station {
                 }
                 let left = read_note(&at, committed, &note, &description)?;
                 note.released_through = left.released_through;
+                has_told_flags = left.flags_hash == note.flags_hash;
                 Some(Position { offset: committed.offset, clock: Timestamp(left.clock_us) })
             }
             None => None,
@@ -77,6 +80,7 @@ impl Station {
             partitions: description.partitions,
             epoch: config.epoch,
             definition: config.definition,
+            flags: config.flags,
             path: config.path,
         };
         let (work, start) = match (topic, left_at) {
@@ -85,7 +89,9 @@ impl Station {
                 let start =
                     consumer.offset_for_time(&at, from).map_err(ProcessorError::log("looking for the start of the live window in", &at))?;
                 let start = start.clamp(watermarks.begin, left_at.offset);
-                (Work::Technicians(Box::new(Partition::rebuild(settings, left_at))), start)
+                let partition = Partition::rebuild(settings, left_at);
+                let partition = if has_told_flags { partition } else { partition.telling_flags_again() };
+                (Work::Technicians(Box::new(partition)), start)
             }
             (Topic::Activity, None) => (Work::Technicians(Box::new(Partition::new(settings))), watermarks.begin),
             (_, left_at) => (Work::Check, left_at.map_or(watermarks.begin, |left_at| left_at.offset)),

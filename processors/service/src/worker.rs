@@ -6,6 +6,7 @@ use crate::outlet::dead_letter;
 use crate::station::{Station, Work};
 use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition, crash};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
+use fieldline_schemas::alerts::FlagCode;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::results::Stamp;
 use fieldline_schemas::time::SECOND_US;
@@ -34,6 +35,7 @@ struct Output {
     kpis: String,
     recompute: String,
     dead_letters: String,
+    alert_events: String,
     event_time: bool,
 }
 
@@ -63,6 +65,7 @@ impl Worker {
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
             dead_letters: Topic::DeadLetters.full_name(&config.prefix),
+            alert_events: Topic::AlertEvents.full_name(&config.prefix),
             event_time: config.event_time,
         };
         Ok(Self {
@@ -154,6 +157,7 @@ impl Worker {
                 if !effects.is_empty() {
                     station.progress.kpis += effects.kpis.len() as u64;
                     station.progress.recompute_requests += effects.recompute.len() as u64;
+                    station.progress.flags += effects.flags.len() as u64;
                     let number = output.put(effects, &station.at, &record, clock)?;
                     station.ledger.appended(record.offset, number);
                 }
@@ -254,11 +258,16 @@ impl Output {
         clock: Timestamp,
     ) -> Result<AppendNumber, ProcessorError> {
         let mut number = 0;
+        for flag in effects.flags.drain(..) {
+            // The technician's alerts have the partition that the technician has. An emergency goes out at once.
+            let waits = flag.caused_by.is_some() && flag.flag != FlagCode::S1;
+            let due = out_at(flag.as_of, waits).min(clock);
+            number = self.append_to(Topic::AlertEvents, Destination::Partition(at.partition), &AnyRecord::Flag(flag), due)?;
+        }
         for kpi in effects.kpis.drain(..) {
-            // Where events move the time, a row goes out when a clock that never stood still would have brought it out.
             let Stamp { as_of, caused_by, .. } = kpi.stamp;
-            let due = if caused_by.is_some() { Timestamp((as_of.second() + 1) * SECOND_US) } else { as_of };
-            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), due.min(clock))?;
+            let due = out_at(as_of, caused_by.is_some()).min(clock);
+            number = self.append(Topic::Kpis, &AnyRecord::Kpi(kpi), due)?;
         }
         for request in effects.recompute.drain(..) {
             number = self.append(Topic::Recompute, &AnyRecord::RecomputeRequest(request), clock)?;
@@ -285,17 +294,34 @@ impl Output {
     }
 
     fn append(&mut self, topic: Topic, record: &AnyRecord<'_>, clock: Timestamp) -> Result<AppendNumber, ProcessorError> {
+        self.append_to(topic, Destination::ByKey, record, clock)
+    }
+
+    fn append_to(
+        &mut self,
+        topic: Topic,
+        destination: Destination,
+        record: &AnyRecord<'_>,
+        clock: Timestamp,
+    ) -> Result<AppendNumber, ProcessorError> {
         self.bytes.clear();
         self.codec.encode(record, &mut self.bytes);
         let key = key_of(record);
         let append_time = self.event_time.then_some(clock);
-        let append = Append { destination: Destination::ByKey, key: &key, value: &self.bytes, append_time };
+        let append = Append { destination, key: &key, value: &self.bytes, append_time };
         let name = match topic {
             Topic::Kpis => &self.kpis,
             Topic::Recompute => &self.recompute,
+            Topic::AlertEvents => &self.alert_events,
             _ => &self.dead_letters,
         };
         let appended = self.producer.append(name, append);
         appended.map_err(|source| ProcessorError::Group { doing: "appending a result", source })
     }
+}
+
+/// Where events move the time, an output appears when a clock that never stood still would have brought it out: at once, or
+/// where it `waits` for the second to be over, then.
+fn out_at(as_of: Timestamp, waits: bool) -> Timestamp {
+    if waits { Timestamp((as_of.second() + 1) * SECOND_US) } else { as_of }
 }

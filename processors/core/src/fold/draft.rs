@@ -1,6 +1,7 @@
 //! Shifts and episodes while the walk fills them.
 
 use super::stretch::Going;
+use fieldline_schemas::events::ActivityType;
 use fieldline_schemas::ids::{EventId, VisitId};
 use fieldline_schemas::{Anomalies, Timestamp};
 
@@ -14,7 +15,10 @@ pub(super) struct ShiftDraft {
     pub closed_at: Timestamp,
     /// Closed by the start of another shift.
     pub superseded: bool,
+    /// Its shift_start is history.
+    pub imported: bool,
     pub last_event_at: Timestamp,
+    pub last_event_type: ActivityType,
     /// Codes of its events, per local date in the order met.
     pub codes: Vec<(i32, Anomalies)>,
     /// Named visits with an arrival or work in it.

@@ -2,6 +2,7 @@
 
 use super::draft::{SiteState, VisitTravel};
 use super::stretch::Kind;
+use super::tail::Tail;
 use super::walk::{End, Walk, part_kind};
 use crate::definition::UNIT_US;
 use fieldline_schemas::Timestamp;
@@ -37,6 +38,7 @@ impl Walk<'_> {
         let cleared = self.emergency.and_then(|m| m.clears_at.filter(|c| *c <= at && *c <= m.going.expires_at()));
         if let Some((cleared_at, emergency)) = cleared.zip(self.emergency) {
             self.emergency = None;
+            self.heard_while_travelling(cleared_at);
             self.emit(emergency.going.observed(Kind::Emergency, cleared_at));
         }
     }
@@ -53,8 +55,19 @@ impl Walk<'_> {
         let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US);
         let limit = close.unwrap_or(Timestamp::MAX);
         self.clear_emergency(limit);
+        self.tail = self.now();
         self.end_everything(limit, End::Close);
         self.close_shift(limit);
+    }
+
+    fn now(&self) -> Tail {
+        Tail {
+            column: self.column(),
+            last: self.last,
+            open_shift: self.open_shift.map(|s| self.shifts[s].id),
+            travel: self.travel.map(|travel| travel.begun),
+            position: self.trail.last.map(|located| located.position),
+        }
     }
 
     /// Ends all that is going on at `at`, or earlier where its own rules say so.
@@ -78,6 +91,13 @@ impl Walk<'_> {
             self.end_episode_open(open, at, end);
         }
         self.travel_end = None;
+    }
+
+    /// What lay over a travel is over: the silence on the way is counted from here.
+    pub(super) fn heard_while_travelling(&mut self, at: Timestamp) {
+        if let Some(travel) = &mut self.travel {
+            travel.begun.counted_from = at;
+        }
     }
 
     pub(super) fn close_shift(&mut self, at: Timestamp) {

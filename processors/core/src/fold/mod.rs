@@ -17,6 +17,7 @@ mod segment;
 mod shift;
 mod span;
 mod stretch;
+mod tail;
 mod walk;
 
 use crate::definition::Definition;
@@ -25,6 +26,8 @@ use fieldline_schemas::Timestamp;
 use fieldline_schemas::results::{EpisodeResult, Finality, ShiftResult};
 
 pub use segment::{End, Folded, LOOKS_BACK_US, Segment, fold_segments};
+pub use tail::{Begun, Last, Tail, UnendedShift};
+pub use walk::Column;
 
 /// What follows from a technician's facts at one moment of the log's clock.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +38,10 @@ pub struct Units {
     pub episodes: Vec<EpisodeResult>,
     /// The first instant after `clock` at which a row changes though no fact does (A02, finality).
     pub next_due: Option<Timestamp>,
+    /// Shifts without an end, but for imported ones: what S5 and S6 are about.
+    pub unended: Vec<UnendedShift>,
+    /// How things stand after the last event; `None` where later events were not folded.
+    pub tail: Option<Tail>,
 }
 
 /// Computes every unit from scratch.

@@ -48,7 +48,9 @@ impl Walk<'_> {
             ended_at: None,
             closed_at: e.created_at + UNIT_US,
             superseded: false,
+            imported: e.imported,
             last_event_at: e.created_at,
+            last_event_type: e.activity_type,
             codes: Vec::new(),
             visits: Vec::new(),
             completed: Vec::new(),
@@ -61,6 +63,7 @@ impl Walk<'_> {
         let shift = &mut self.shifts[shift];
         let date = local_date(e.created_at, shift.utc_offset_minutes);
         shift.last_event_at = e.created_at;
+        shift.last_event_type = e.activity_type;
         shift.distance_meters += distance_meters;
         match shift.codes.last_mut() {
             Some((last, set)) if *last == date => *set = set.union(codes),

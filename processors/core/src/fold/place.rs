@@ -11,8 +11,8 @@ const EARTH_RADIUS_METERS: f64 = 6_371_000.0;
 /// A position that was believed, and when.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Located {
-    at: Timestamp,
-    position: Position,
+    pub at: Timestamp,
+    pub position: Position,
 }
 
 /// The last position that was believed, whatever its age.

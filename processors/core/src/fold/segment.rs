@@ -101,6 +101,7 @@ pub fn fold_segments(
         let mut due = Due { clock, next: None };
         units.shifts.append(&mut shift::results(&walked, facts, definition, &mut due));
         units.episodes.append(&mut episode::results(&walked, facts.technician_contact_id, definition, &mut due));
+        units.unended.extend(shift::unended(&walked, facts, definition));
         units.next_due = [units.next_due, due.next].into_iter().flatten().min();
 
         events = &events[walked.taken..];
@@ -110,7 +111,10 @@ pub fn fold_segments(
         segments.push(Segment { looks_back, next_due: due.next, ..segment });
 
         let end = match (next, next.and_then(|next| walked.entry_at_end(next))) {
-            (None, _) => End::Facts,
+            (None, _) => {
+                units.tail = Some(walked.tail);
+                End::Facts
+            }
             (Some(_), None) => End::GoingOn,
             (Some(from), Some(entry)) => {
                 segment = Segment { from, entry, ..Segment::FIRST };

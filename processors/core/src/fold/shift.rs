@@ -5,6 +5,7 @@ use super::draft::ShiftDraft;
 use super::episode::net_of_overlays;
 use super::span::{Span, SpanSet};
 use super::stretch::{Kind, Stretch};
+use super::tail::UnendedShift;
 use super::walk::{Walk, local_date};
 use crate::definition::{Definition, NEW_SHIFT_US};
 use crate::facts::{Facts, ShiftPlanFact};
@@ -74,9 +75,31 @@ fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'
 
 /// A02: from the time S5 falls due, at the latest at the close; at once where another shift took over.
 fn end_is_missing(shift: &ShiftDraft, plans: &[ShiftPlanFact], definition: &Definition, due: &mut Due) -> bool {
-    let planned_end = plan_of(shift.started_at, plans).map(|plan| plan.planned_end + definition.missing_end_after_plan_us);
-    let due_at = planned_end.unwrap_or(shift.started_at + NEW_SHIFT_US).min(shift.closed_at);
-    shift.superseded || due.has_come(due_at)
+    shift.superseded || due.has_come(missing_from(shift, plan_of(shift.started_at, plans), definition))
+}
+
+/// When a shift's end falls due (A02, S5).
+fn missing_from(shift: &ShiftDraft, plan: Option<&ShiftPlanFact>, definition: &Definition) -> Timestamp {
+    let planned_end = plan.map(|plan| plan.planned_end + definition.missing_end_after_plan_us);
+    planned_end.unwrap_or(shift.started_at + NEW_SHIFT_US).min(shift.closed_at)
+}
+
+/// The shifts that nobody ended, but for imported ones.
+pub(super) fn unended(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definition) -> impl Iterator<Item = UnendedShift> {
+    walked.shifts.iter().filter(|shift| shift.ended_at.is_none() && !shift.imported).map(move |shift| {
+        let plan = plan_of(shift.started_at, facts.shift_plans);
+        UnendedShift {
+            shift_id: shift.id,
+            started_at: shift.started_at,
+            closed_at: shift.closed_at,
+            superseded: shift.superseded,
+            planned_end: plan.map(|plan| plan.planned_end),
+            lone_worker: plan.is_some_and(|plan| plan.lone_worker),
+            missing_from: missing_from(shift, plan, definition),
+            last_event_at: shift.last_event_at,
+            last_event_type: shift.last_event_type,
+        }
+    })
 }
 
 /// Of several plans the nearest planned_start counts, then the smaller id.

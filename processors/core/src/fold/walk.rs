@@ -5,6 +5,7 @@ use super::draft::{Attendance, EpisodeDraft, ShiftDraft, SiteState};
 use super::place::Trail;
 use super::segment::{self, Entry};
 use super::stretch::{Going, Kind, Stretch};
+use super::tail::{Begun, Last, Tail};
 use crate::definition::{CONTEXT_US, Definition, SILENCE_US};
 use crate::facts::{ActivityFact, Facts};
 use fieldline_schemas::events::ActivityType as Type;
@@ -13,8 +14,9 @@ use fieldline_schemas::time::{DAY_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
 /// What the technician is doing, as the columns of the state table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    #[default]
     Off,
     Idle,
     Travel,
@@ -31,6 +33,8 @@ pub(super) enum Column {
 pub(super) struct Travel {
     pub to: Option<VisitId>,
     pub going: Going,
+    /// Where the unbroken state of travelling began, maybe for elsewhere.
+    pub begun: Begun,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +77,9 @@ pub(super) struct Walk<'a> {
     pub arrived_last: Option<Timestamp>,
     pub previous_at: Option<Timestamp>,
     pub trail: Trail,
+    pub last: Option<Last>,
+    /// How things stand after the last event, before time ends them.
+    pub tail: Tail,
     /// The last event at which the past stopped to matter (A29).
     anchor_at: Timestamp,
     /// How many events were walked over.
@@ -101,6 +108,8 @@ impl<'a> Walk<'a> {
             arrived_last,
             previous_at,
             trail: Trail::from(trusted),
+            last: None,
+            tail: Tail::default(),
             anchor_at,
             taken: 0,
             ends_clean: false,
@@ -155,6 +164,7 @@ impl<'a> Walk<'a> {
             self.note_in_episode(episode, e, codes, shift);
         }
         self.previous_at = Some(e.created_at);
+        self.last = Some(Last { id: e.id, at: e.created_at, activity_type: e.activity_type, imported: e.imported });
     }
 
     pub fn column(&self) -> Column {

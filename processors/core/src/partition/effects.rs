@@ -1,5 +1,6 @@
 //! What a partition asks its runner to do, and what it has counted.
 
+use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::results::KpiRecord;
 
@@ -16,17 +17,19 @@ pub struct Effects {
     pub kpis: Vec<KpiRecord>,
     pub recompute: Vec<RecomputeRequest>,
     pub misplaced: Vec<Misplaced>,
+    pub flags: Vec<Flag<'static>>,
 }
 
 impl Effects {
     pub fn is_empty(&self) -> bool {
-        self.kpis.is_empty() && self.recompute.is_empty() && self.misplaced.is_empty()
+        self.kpis.is_empty() && self.recompute.is_empty() && self.misplaced.is_empty() && self.flags.is_empty()
     }
 
     pub fn clear(&mut self) {
         self.kpis.clear();
         self.recompute.clear();
         self.misplaced.clear();
+        self.flags.clear();
     }
 }
 

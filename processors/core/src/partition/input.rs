@@ -13,8 +13,8 @@ pub enum Input {
     VisitPlan(TechnicianId, Claim<VisitPlanFact>),
     Signal(TechnicianId, Claim<SignalFact>),
     Clearance(TechnicianId, Claim<ClearanceFact>),
-    /// The device lives. No KPI depends on it.
-    Heartbeat(TechnicianId),
+    /// The device lived at that time. No KPI depends on it.
+    Heartbeat(TechnicianId, Timestamp),
     /// Time passes; the writer vouches for the time from `since` on.
     Tick {
         since: Option<Timestamp>,
@@ -32,8 +32,23 @@ impl Input {
             | Input::VisitPlan(id, _)
             | Input::Signal(id, _)
             | Input::Clearance(id, _)
-            | Input::Heartbeat(id) => Some(*id),
+            | Input::Heartbeat(id, _) => Some(*id),
             Input::Tick { .. } | Input::Nothing => None,
+        }
+    }
+}
+
+impl Input {
+    /// Its own time, of what belongs to a technician.
+    pub(super) fn own(&self) -> Timestamp {
+        match self {
+            Input::Activity(_, claim) => claim.own,
+            Input::ShiftPlan(_, claim) => claim.own,
+            Input::VisitPlan(_, claim) => claim.own,
+            Input::Signal(_, claim) => claim.own,
+            Input::Clearance(_, claim) => claim.own,
+            Input::Heartbeat(_, created_at) => *created_at,
+            Input::Tick { .. } | Input::Nothing => Timestamp::MIN,
         }
     }
 }

@@ -22,11 +22,14 @@ mod window;
 pub use effects::{Counters, Effects, Misplaced};
 pub use input::Input;
 pub use segments::Path;
+pub(crate) use segments::Refolded;
 pub use standing::{Claim, Fact, Inserted, Standing};
 pub use whole::WholeLog;
 pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, Window};
 
 use crate::definition::Definition;
+use crate::flags::FlagSettings;
+use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
@@ -34,7 +37,7 @@ use fieldline_schemas::results::{KpiRecord, Stamp};
 use fieldline_schemas::time::{HOUR_US, SECOND_US};
 use fieldline_schemas::{Timestamp, Version};
 use std::collections::{BTreeMap, BTreeSet};
-use technician::{Request, Technician, Touch, Workbench};
+use technician::{Request, Rules, Technician, Touch, Workbench};
 
 /// Technicians of whom nothing is left are forgotten this often, by the log's clock.
 const FORGET_EVERY_US: i64 = HOUR_US;
@@ -48,13 +51,14 @@ pub struct Settings {
     pub partitions: i32,
     pub epoch: u8,
     pub definition: Definition,
+    pub flags: FlagSettings,
     pub path: Path,
 }
 
 impl Settings {
     /// The settings of a topic with one partition.
     pub fn single(definition: Definition) -> Self {
-        Self { partition: 0, home: |_, _| 0, partitions: 1, epoch: 0, definition, path: Path::Incremental }
+        Self { partition: 0, home: |_, _| 0, partitions: 1, epoch: 0, definition, flags: FlagSettings::default(), path: Path::Incremental }
     }
 }
 
@@ -97,6 +101,8 @@ pub struct Partition {
     replay: Option<Position>,
     /// The rows of the replayed past are not derived yet.
     is_unsettled: bool,
+    /// Whoever was here before put out the flags by the same settings.
+    has_told_flags: bool,
     forgotten_at: Timestamp,
     last_gap: Option<Timestamp>,
     bench: Workbench,
@@ -116,6 +122,7 @@ impl Partition {
             second_start: None,
             replay: None,
             is_unsettled: false,
+            has_told_flags: true,
             forgotten_at: Timestamp::MIN,
             last_gap: None,
             bench: Workbench::default(),
@@ -127,6 +134,12 @@ impl Partition {
     /// `replay_from(committed.clock)` on; outputs begin with the record at `committed`.
     pub fn rebuild(settings: Settings, committed: Position) -> Self {
         Self { replay: Some(committed), is_unsettled: true, second_start: Some(committed), ..Self::new(settings) }
+    }
+
+    /// Whoever was here before had other settings of flags, or none: after the replay what is true is put out again.
+    #[must_use]
+    pub fn telling_flags_again(self) -> Self {
+        Self { has_told_flags: false, ..self }
     }
 
     /// The append time from which records must be replayed to rebuild the state at `clock`.
@@ -176,18 +189,40 @@ impl Partition {
     /// Takes the next record of the log.
     pub fn apply(&mut self, record: &Record, effects: &mut Effects) -> Result<(), PartitionError> {
         let (kpis, recompute, misplaced) = (effects.kpis.len(), effects.recompute.len(), effects.misplaced.len());
+        let flags = effects.flags.len();
         self.counters.records += 1;
         self.advance(record, effects)?;
-        self.receive(record, effects);
+        self.receive(record, effects)?;
         match self.replay {
             Some(until) if record.offset < until.offset => {
                 effects.kpis.truncate(kpis);
                 effects.recompute.truncate(recompute);
                 effects.misplaced.truncate(misplaced);
+                effects.flags.truncate(flags);
             }
-            _ => self.replay = None,
+            Some(_) => {
+                self.replay = None;
+                if !self.has_told_flags {
+                    self.doubt_flags();
+                }
+            }
+            None => {}
         }
         Ok(())
+    }
+
+    /// Has every flag that stands put out again.
+    fn doubt_flags(&mut self) {
+        let Some(clock) = self.clock else { return };
+        for slot in 0..self.slots.len() as u32 {
+            let technician = &mut self.slots[slot as usize];
+            let before = technician.due;
+            // Who changed in this second is looked at when it is over.
+            if technician.flags.doubt(clock) && !technician.is_changed() {
+                technician.due = Some(clock + 1);
+                self.reschedule(slot, before);
+            }
+        }
     }
 
     /// Moves the clock: ends the second, fires what fell due.
@@ -220,14 +255,14 @@ impl Partition {
     }
 
     /// Hands the record to its technician.
-    fn receive(&mut self, record: &Record, effects: &mut Effects) {
+    fn receive(&mut self, record: &Record, effects: &mut Effects) -> Result<(), PartitionError> {
         let clock = self.clock.unwrap_or(record.append_time);
         let Some(id) = record.input.technician() else {
             match record.input {
                 Input::Tick { .. } => self.counters.ticks += 1,
                 _ => self.counters.not_understood += 1,
             }
-            return;
+            return Ok(());
         };
         let known = self.technicians.get(&id).copied();
         if known.is_none() {
@@ -235,12 +270,12 @@ impl Partition {
             if home != self.settings.partition {
                 self.counters.misplaced += 1;
                 effects.misplaced.push(Misplaced { offset: record.offset, partition: home });
-                return;
+                return Ok(());
             }
         }
-        if matches!(record.input, Input::Heartbeat(_)) {
+        if let Input::Heartbeat(_, created_at) = record.input {
             self.counters.heartbeats += 1;
-            return;
+            return known.map_or(Ok(()), |slot| self.heartbeat(slot, created_at, record.offset, effects));
         }
         let slot = known.unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
@@ -248,36 +283,43 @@ impl Partition {
             self.technicians.insert(id, slot);
             slot
         });
-        let Settings { path, ref definition, .. } = self.settings;
+        let rules = rules(&self.settings, self.last_gap);
         let technician = &mut self.slots[slot as usize];
+        technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
         if !technician.is_changed() {
             technician.advance(clock);
             if !self.is_unsettled && technician.is_stale() {
                 let due = technician.due;
-                technician.absorb(path, clock, definition, &mut self.bench);
+                technician.absorb(clock, &rules, &mut self.bench);
                 self.counters.folds += 1;
                 self.reschedule(slot, due);
             }
         }
         let technician = &mut self.slots[slot as usize];
         let (inserted, about) = technician.insert(&record.input);
+        if let Some(flag) = technician.emergency(&record.input, &inserted, clock, self.settings.flags.late_us) {
+            let step = technician.take_flag_step(record.offset);
+            let version = self.version(record.offset, step)?;
+            effects.flags.push(Flag { version, ..flag });
+        }
+        let technician = &mut self.slots[slot as usize];
         let (changed, lacks_predecessor, others_from) = match inserted {
             Inserted::Duplicate => {
                 self.counters.duplicates += 1;
-                return;
+                return Ok(());
             }
             Inserted::Outranked => {
                 self.counters.outranked += 1;
-                return;
+                return Ok(());
             }
             Inserted::Decides { changed, lacks_predecessor, others_from } => (changed, lacks_predecessor, others_from),
         };
         if self.is_unsettled {
-            return;
+            return Ok(());
         }
         technician.ask_history(about, lacks_predecessor, others_from);
         if changed.is_none() && technician.request.is_none() {
-            return;
+            return Ok(());
         }
         if technician.touched.is_none() {
             self.touched.push(slot);
@@ -292,6 +334,47 @@ impl Partition {
                 self.timers.remove(&(due, id, slot));
             }
         }
+        Ok(())
+    }
+
+    /// The device of a technician lives: what was thought of it is withdrawn, or its silence is timed.
+    fn heartbeat(&mut self, slot: u32, created_at: Timestamp, offset: i64, effects: &mut Effects) -> Result<(), PartitionError> {
+        let Some(clock) = self.clock else { return Ok(()) };
+        let rules = rules(&self.settings, self.last_gap);
+        let technician = &mut self.slots[slot as usize];
+        let (is_untrue, silent_from) = technician.flags.heartbeat(clock, created_at, rules.flags);
+        // A state that is not settled, or changed in this second, is looked at as a whole.
+        if self.is_unsettled || technician.is_changed() {
+            return Ok(());
+        }
+        let before = technician.due;
+        let first = effects.flags.len();
+        if is_untrue {
+            technician.derive_flags(clock, &rules, &mut self.bench, &mut effects.flags);
+        }
+        technician.due = [technician.due, silent_from].into_iter().flatten().min();
+        self.stamp_flags(slot, first, offset, None, effects)?;
+        self.reschedule(slot, before);
+        Ok(())
+    }
+
+    /// Gives the flags from `first` on their version.
+    fn stamp_flags(
+        &mut self,
+        slot: u32,
+        first: usize,
+        offset: i64,
+        caused_by: Option<EventId>,
+        effects: &mut Effects,
+    ) -> Result<(), PartitionError> {
+        if effects.flags.len() > first {
+            let step = self.slots[slot as usize].take_flag_step(offset);
+            let version = self.version(offset, step)?;
+            for flag in &mut effects.flags[first..] {
+                (flag.version, flag.caused_by) = (version, caused_by);
+            }
+        }
+        Ok(())
     }
 
     /// Derives and puts out what the records of the second changed.
@@ -316,13 +399,13 @@ impl Partition {
     /// Lets time alone change a technician's rows, as of the moment it fell due; the record at `offset` moves the
     /// partition's clock on to `clock`.
     fn fire(&mut self, due: Timestamp, slot: u32, offset: i64, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
-        let Settings { path, ref definition, .. } = self.settings;
+        let rules = rules(&self.settings, self.last_gap);
         self.counters.timers += 1;
         let technician = &mut self.slots[slot as usize];
         technician.advance(due);
         if technician.is_stale() {
             self.counters.folds += 1;
-            technician.absorb(path, due - 1, definition, &mut self.bench);
+            technician.absorb(due - 1, &rules, &mut self.bench);
         }
         self.reschedule(slot, Some(due));
         self.derive(slot, Touch { offset, clock: due, caused_by: None }, clock, effects)
@@ -331,16 +414,18 @@ impl Partition {
     /// Puts out what `touch` changed. `clock`: the partition's once the record at that offset is applied, which is what
     /// history computes by: its rows outrank every timer of that offset.
     fn derive(&mut self, slot: u32, touch: Touch, clock: Timestamp, effects: &mut Effects) -> Result<(), PartitionError> {
-        let Settings { path, ref definition, .. } = self.settings;
+        let rules = rules(&self.settings, self.last_gap);
         self.counters.folds += 1;
         let technician = &mut self.slots[slot as usize];
         let before = technician.due;
-        let changes = technician.derive(path, touch.clock, definition, &mut self.bench);
+        let first = effects.flags.len();
+        let changes = technician.derive(touch.clock, &rules, &mut self.bench, &mut effects.flags);
         if !changes.kpis.is_empty() {
             let step = technician.take_step(touch.offset);
             let stamp = Stamp { version: self.version(touch.offset, step)?, as_of: touch.clock, caused_by: touch.caused_by };
             effects.kpis.extend(changes.kpis.into_iter().map(|kpi| KpiRecord { stamp, kpi }));
         }
+        self.stamp_flags(slot, first, touch.offset, touch.caused_by, effects)?;
         let technician = &mut self.slots[slot as usize];
         let mut request = if touch.caused_by.is_some() { technician.request.take() } else { None };
         if let Some((from, to)) = changes.frozen {
@@ -391,14 +476,12 @@ impl Partition {
 
     /// Derives the rows of everybody, at the end of a replay: in between, no row was needed.
     fn settle(&mut self, clock: Timestamp) {
-        let Settings { path, definition, .. } = self.settings;
         self.is_unsettled = false;
         for slot in 0..self.slots.len() as u32 {
             let technician = &mut self.slots[slot as usize];
             technician.advance(clock);
             let before = technician.due;
-            technician.note_changed(Some(Changed::EVERYTHING));
-            technician.absorb(path, clock, &definition, &mut self.bench);
+            technician.settle(clock, &rules(&self.settings, self.last_gap), &mut self.bench);
             self.counters.folds += 1;
             self.reschedule(slot, before);
         }
@@ -430,4 +513,8 @@ impl Partition {
         let version = u64::try_from(offset).ok().and_then(|offset| Version::pack(epoch, number, offset, step));
         version.ok_or(PartitionError::Version { partition, offset, epoch, definition: number })
     }
+}
+
+fn rules(settings: &Settings, last_gap: Option<Timestamp>) -> Rules<'_> {
+    Rules { path: settings.path, definition: &settings.definition, flags: &settings.flags, last_gap }
 }

@@ -30,7 +30,7 @@ impl Input {
                 Some(id) => Input::Clearance(clearance.technician_contact_id, self::clearance(clearance, id, content_hash(record))),
                 None => Input::Nothing,
             },
-            AnyRecord::DeviceHeartbeat(heartbeat) => Input::Heartbeat(heartbeat.technician_contact_id),
+            AnyRecord::DeviceHeartbeat(heartbeat) => Input::Heartbeat(heartbeat.technician_contact_id, heartbeat.created_at),
             AnyRecord::Tick(tick) => Input::Tick { since: tick.since },
             _ => Input::Nothing,
         }
@@ -68,6 +68,7 @@ fn activity(record: &TechnicianActivity<'_>, content: u128, received_at: Timesta
         position,
         stop_us: if is_stop { stop_duration_us(common.metadata.as_deref()) } else { 0 },
         anomalies,
+        imported: common.imported,
     };
     Claim { id: common.id, revision: common.revision, voided: common.voided, content, own: common.created_at, fact }
 }

@@ -47,6 +47,16 @@ impl Records {
         self.activities.oldest_fact()
     }
 
+    /// When the earliest activity happened that stands within the window and fits.
+    pub fn first_activity(&self, window: Window, fits: &dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp> {
+        self.activities.standing(window).filter(|fact| fits(fact)).map(|fact| fact.created_at).min()
+    }
+
+    /// The visit plans that stand within the window.
+    pub fn visit_plans(&self, window: Window) -> Vec<VisitPlanFact> {
+        self.visit_plans.standing(window).copied().collect()
+    }
+
     /// Moves the window, and tells which activities can notice that something left it.
     pub fn advance(&mut self, window: Window) -> Option<Changed> {
         let mut changed = self.activities.advance(window);
@@ -73,7 +83,7 @@ impl Records {
             Input::VisitPlan(_, claim) => (everywhere(self.visit_plans.insert(claim, window)), claim.into()),
             Input::Signal(_, claim) => (everywhere(self.signals.insert(claim, window)), claim.into()),
             Input::Clearance(_, claim) => (everywhere(self.clearances.insert(claim, window)), claim.into()),
-            Input::Heartbeat(_) | Input::Tick { .. } | Input::Nothing => (Inserted::Outranked, About::NOTHING),
+            Input::Heartbeat(..) | Input::Tick { .. } | Input::Nothing => (Inserted::Outranked, About::NOTHING),
         }
     }
 }

@@ -136,6 +136,8 @@ impl Refolded {
     fn push(&mut self, units: Units, span: Span) {
         self.units.shifts.extend(units.shifts);
         self.units.episodes.extend(units.episodes);
+        self.units.unended.extend(units.unended);
+        self.units.tail = units.tail.or(self.units.tail);
         self.spans.push(span);
     }
 }

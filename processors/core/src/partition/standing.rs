@@ -203,6 +203,12 @@ impl<F: Fact> Standing<F> {
         }
     }
 
+    /// The facts that stand and lie within the window.
+    pub fn standing(&self, window: Window) -> impl Iterator<Item = &F> {
+        let stands = move |marker: &&Marker| marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from();
+        self.markers.iter().filter(stands).map(|marker| &self.facts[marker.fact as usize])
+    }
+
     fn visible(&self, id: EventId, window: Window) -> impl Iterator<Item = usize> {
         self.index.places(id).filter(move |place| self.markers[*place].appended >= window.markers_from())
     }

@@ -8,7 +8,10 @@ use super::segments::{Path, Refolded, Segments, Source};
 use super::standing::Inserted;
 use super::window::{Changed, FACTS_US, Window};
 use crate::definition::Definition;
+use crate::facts::ActivityFact;
+use crate::flags::{Condition, FlagSettings, Flags, Mode, Now};
 use fieldline_schemas::Timestamp;
+use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 
 /// A log position that touched a technician.
@@ -37,11 +40,22 @@ impl Request {
     }
 }
 
+/// What a derivation goes by.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    pub path: Path,
+    pub definition: &'a Definition,
+    pub flags: &'a FlagSettings,
+    /// The partition's last gap.
+    pub last_gap: Option<Timestamp>,
+}
+
 /// Room that one fold needs, used again for the next.
 #[derive(Debug, Default)]
 pub struct Workbench {
     gathered: Gathered,
     digester: Digester,
+    conditions: Vec<Condition>,
 }
 
 /// One technician's records of the window, and the rows derived from them.
@@ -57,13 +71,16 @@ pub struct Technician {
     changed: Option<Changed>,
     segments: Segments,
     rows: Rows,
-    /// The next instant at which a row may change though no record comes.
+    pub flags: Flags,
+    /// The next instant at which a row or flag may change though no record comes.
     pub due: Option<Timestamp>,
     /// The last record of the unfinished second that matters, if there is one.
     pub touched: Option<Touch>,
     pub request: Option<Box<Request>>,
     /// The offset of the last output, and the step that the next one at that offset takes.
     next_step: (i64, u8),
+    /// The same for flags. A state that was rebuilt may put out a flag again, which must not move the steps of rows.
+    next_flag_step: (i64, u8),
 }
 
 impl Technician {
@@ -79,7 +96,9 @@ impl Technician {
             due: None,
             touched: None,
             request: None,
+            flags: Flags::default(),
             next_step: (-1, 0),
+            next_flag_step: (-1, 0),
         }
     }
 
@@ -97,6 +116,14 @@ impl Technician {
     /// Takes a record, after `advance`.
     pub fn insert(&mut self, input: &Input) -> (Inserted, About) {
         self.records.insert(input, self.window)
+    }
+
+    /// What a record, just inserted, says about an emergency.
+    pub fn emergency(&mut self, input: &Input, inserted: &Inserted, clock: Timestamp, late_us: i64) -> Option<Flag<'static>> {
+        match input {
+            Input::Activity(_, claim) => self.flags.emergency(self.id, claim, inserted, Window::at(clock), late_us),
+            _ => None,
+        }
     }
 
     /// Notes what the next derivation has to look at.
@@ -126,26 +153,56 @@ impl Technician {
     }
 
     /// Derives from what remains within the window, and takes that as known.
-    pub fn absorb(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) {
-        let refolded = self.refold(path, clock, definition, bench);
+    pub fn absorb(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench) {
+        let refolded = self.refold(clock, rules, bench);
         self.rows.absorb(&refolded, &mut bench.digester);
+        self.update_flags(Mode::Absorb, clock, rules, bench, &mut Vec::new());
         self.find_due(clock);
     }
 
-    /// Derives the rows as of `clock` and says what changed.
-    pub fn derive(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Changes {
-        let refolded = self.refold(path, clock, definition, bench);
+    /// Derives everything at the end of a replay, and takes it as known, as whoever was here before put it out.
+    pub fn settle(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench) {
+        self.note_changed(Some(Changed::EVERYTHING));
+        let refolded = self.refold(clock, rules, bench);
+        self.rows.absorb(&refolded, &mut bench.digester);
+        let now = Now { technician: self.id, clock, last_gap: rules.last_gap, settings: rules.flags };
+        self.flags.settle(&now, &mut bench.conditions);
+        self.update_flags(Mode::Absorb, clock, rules, bench, &mut Vec::new());
+        self.find_due(clock);
+    }
+
+    /// Derives the rows and flags as of `clock` and says what changed.
+    pub fn derive(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench, flags: &mut Vec<Flag<'static>>) -> Changes {
+        let refolded = self.refold(clock, rules, bench);
         let changes = self.rows.replace(self.id, refolded, Window::at(clock), &mut bench.digester);
+        self.update_flags(Mode::Publish, clock, rules, bench, flags);
         self.find_due(clock);
         changes
     }
 
-    fn refold(&mut self, path: Path, clock: Timestamp, definition: &Definition, bench: &mut Workbench) -> Refolded {
+    /// Brings the flags up to `clock`, where no row can have changed.
+    pub fn derive_flags(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench, flags: &mut Vec<Flag<'static>>) {
+        self.update_flags(Mode::Publish, clock, rules, bench, flags);
+        self.find_due(clock);
+    }
+
+    fn update_flags(&mut self, mode: Mode, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench, flags: &mut Vec<Flag<'static>>) {
+        let now = Now { technician: self.id, clock, last_gap: rules.last_gap, settings: rules.flags };
+        let (records, window) = (&self.records, self.window);
+        let first_activity = |fits: &dyn Fn(&ActivityFact) -> bool| records.first_activity(window, fits);
+        self.flags.update(mode, &now, &mut bench.conditions, &first_activity, flags);
+    }
+
+    fn refold(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench) -> Refolded {
         let changed = Changed::join(self.left.take(), self.changed.take());
-        let changed = if path == Path::Refold { Some(Changed::EVERYTHING) } else { changed };
+        let changed = if rules.path == Path::Refold { Some(Changed::EVERYTHING) } else { changed };
         let Self { id, records, window, .. } = self;
         let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
-        self.segments.refold(changed, clock, definition, &mut source)
+        let refolded = self.segments.refold(changed, clock, rules.definition, &mut source);
+        // A change of plans is one of everything.
+        let plans = (changed == Some(Changed::EVERYTHING)).then(|| self.records.visit_plans(self.window));
+        self.flags.note(&refolded, plans.as_deref());
+        refolded
     }
 
     fn find_due(&mut self, clock: Timestamp) {
@@ -153,14 +210,23 @@ impl Technician {
         // a state that was rebuilt without it would else fire other timers.
         let leaves = || Some(self.records.oldest_activity()).filter(|at| *at < Timestamp::MAX).map(|at| at + FACTS_US + 1);
         let leaves = if self.rows.lean_on_context(Window::at(clock)) { leaves() } else { None };
-        self.due = [self.segments.next_due(), leaves].into_iter().flatten().filter(|due| *due > clock).min();
+        self.due = [self.segments.next_due(), leaves, self.flags.due()].into_iter().flatten().filter(|due| *due > clock).min();
     }
 
     /// The step for an output at `offset`: each one at the same offset gets the next.
     pub fn take_step(&mut self, offset: i64) -> u8 {
-        let step = if self.next_step.0 == offset { self.next_step.1 } else { 0 };
-        // 255 is a recompute's. So many timers between two records cannot be: each row has two.
-        self.next_step = (offset, (step + 1).min(254));
-        step
+        take_step(&mut self.next_step, offset)
     }
+
+    /// The same for a flag.
+    pub fn take_flag_step(&mut self, offset: i64) -> u8 {
+        take_step(&mut self.next_flag_step, offset)
+    }
+}
+
+fn take_step(next: &mut (i64, u8), offset: i64) -> u8 {
+    let step = if next.0 == offset { next.1 } else { 0 };
+    // 255 is a recompute's. So many timers between two records cannot be: each row has two.
+    *next = (offset, (step + 1).min(254));
+    step
 }

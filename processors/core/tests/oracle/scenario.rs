@@ -78,6 +78,7 @@ pub fn activity(id: EventId, at_us: i64, activity_type: ActivityType, visit_id: 
         position: None,
         stop_us: 0,
         anomalies: Anomalies::NONE,
+        imported: false,
     }
 }
 

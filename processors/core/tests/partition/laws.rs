@@ -2,7 +2,7 @@
 
 use crate::scenario::{Faults, Rng, log, number, technician};
 use crate::tables::{Output, Table, anomalies, answer, run, settings, whole};
-use fieldline_processors_core::partition::{Input, Partition, Record};
+use fieldline_processors_core::partition::{Effects, Input, Partition, Record};
 use fieldline_schemas::{Anomaly, Timestamp};
 
 /// Enough for a quick run; `FIELDLINE_SEEDS` asks for more.
@@ -23,6 +23,12 @@ fn table(records: &[Record], outputs: Vec<Output>) -> Table {
     table
 }
 
+/// Flags aside: where it can not be known whether one was put out it may be put out again, as tests/flags has it.
+fn without_flags(outputs: Vec<Output>) -> Vec<Output> {
+    let strip = |output: Output| Output { effects: Effects { flags: Vec::new(), ..output.effects }, ..output };
+    outputs.into_iter().map(strip).filter(|output| !output.effects.is_empty()).collect()
+}
+
 /// Whoever takes over at any position goes on with the same outputs, to the byte.
 #[test]
 fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
@@ -30,6 +36,7 @@ fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
     for seed in seeds() {
         let records = log(seed, Faults::ALL);
         let (expected, positions) = run(&mut Partition::new(settings()), &records);
+        let expected = without_flags(expected);
         let mut rng = Rng(seed);
         for _ in 0..8 {
             let at = positions[rng.below(positions.len() as u64) as usize];
@@ -37,6 +44,7 @@ fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
             let first = records.partition_point(|record| record.append_time < from);
             let mut rebuilt = Partition::rebuild(settings(), at);
             let (after, _) = run(&mut rebuilt, &records[first..]);
+            let after = without_flags(after);
             let expected: Vec<&Output> = expected.iter().filter(|output| output.offset >= at.offset).collect();
             for (a, b) in after.iter().zip(&expected) {
                 assert_eq!(a, *b, "seed {seed}, taken over at {at:?}");

@@ -81,6 +81,7 @@ pub fn activity(id: EventId, created_at: Timestamp, activity_type: ActivityType,
         position: None,
         stop_us: 0,
         anomalies: Anomalies::NONE,
+        imported: false,
     };
     Claim { id, revision: 0, voided: false, content: u128::from(created_at.0 as u64) << 8 | activity_type as u128, own: created_at, fact }
 }
@@ -202,7 +203,7 @@ fn send(
         signal(rng, who, at, arrivals);
     }
     if rng.chance(5) {
-        arrivals.push((arrived, Input::Heartbeat(who)));
+        arrivals.push((arrived, Input::Heartbeat(who, arrived)));
     }
 }
 

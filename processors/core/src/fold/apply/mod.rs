@@ -124,6 +124,7 @@ impl Walk<'_> {
     fn break_end(&mut self, at: Timestamp) -> Anomalies {
         match self.on_break.take() {
             Some(on_break) => {
+                self.heard_while_travelling(at);
                 self.emit(on_break.observed(Kind::Break, at));
                 Anomalies::NONE
             }
@@ -166,10 +167,12 @@ impl Walk<'_> {
     /// Ends a break or an emergency, which the event shows to be over.
     fn uncover(&mut self, at: Timestamp) -> Cover {
         if let Some(emergency) = self.emergency.take() {
+            self.heard_while_travelling(at);
             self.emit(emergency.going.observed(Kind::Emergency, at));
             return Cover::Emergency;
         }
         if let Some(on_break) = self.on_break.take() {
+            self.heard_while_travelling(at);
             self.emit(on_break.imputed(Kind::Break, at));
             return Cover::Break;
         }

@@ -2,6 +2,7 @@
 
 use super::super::draft::VisitTravel;
 use super::super::stretch::{Going, Kind};
+use super::super::tail::Begun;
 use super::super::walk::{Column, End, Travel, TravelEnd, Walk};
 use super::{ARRIVAL_ECHO_US, covered};
 use crate::facts::ActivityFact;
@@ -20,12 +21,15 @@ impl Walk<'_> {
             _ => None,
         };
         let cover = self.uncover(at);
+        // A re-route goes on with the travel state that it finds.
+        let begun = Begun { id: e.id, at, counted_from: at, imported: e.imported };
+        let begun = self.travel.map_or(begun, |travel| travel.begun);
 
         match &mut self.travel {
             Some(travel) if travel.to == to => travel.going.own_event(at),
             _ => {
                 self.end_travel_open(at);
-                self.travel = Some(Travel { to, going: Going::since(at) });
+                self.travel = Some(Travel { to, going: Going::since(at), begun });
             }
         }
         // A travel without a visit is to no visit, the nameless one neither.

@@ -1,0 +1,217 @@
+//! What is so, or will be so if nothing comes: the conditions of the flags about absence, from what the fold knows.
+
+use super::FlagSettings;
+use super::reasoning::{self, Moment};
+use crate::fold::{Column, Tail, UnendedShift};
+use fieldline_schemas::Timestamp;
+use fieldline_schemas::alerts::FlagCode;
+use fieldline_schemas::events::Severity;
+use fieldline_schemas::ids::{EventId, VisitId};
+use fieldline_schemas::time::DAY_US;
+
+/// What a flag is about; with the code and the technician it makes the alert's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Event(EventId),
+    /// Heartbeats have no id: the last one's created_at.
+    Heartbeat(Timestamp),
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Cause::Event(id) => write!(f, "{id}"),
+            Cause::Heartbeat(at) => write!(f, "{}", at.0),
+        }
+    }
+}
+
+/// A flag that is true from `due_at` on, unless an event comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Condition {
+    pub code: FlagCode,
+    pub cause: Cause,
+    /// When that which it is about happened, or fell due.
+    pub about_at: Timestamp,
+    /// Where the unit lies that it is about: what is frozen raises nothing.
+    pub lies_at: Timestamp,
+    pub due_at: Timestamp,
+    pub severity: Severity,
+    /// From here on it is an error.
+    pub worsens_at: Option<Timestamp>,
+    pub visit_id: Option<VisitId>,
+}
+
+impl Condition {
+    pub fn is_about(&self, code: FlagCode, cause: Cause) -> bool {
+        (self.code, self.cause) == (code, cause)
+    }
+
+    pub fn severity_at(&self, clock: Timestamp) -> Severity {
+        if self.worsens_at.is_some_and(|at| at <= clock) { self.severity.max(Severity::Error) } else { self.severity }
+    }
+}
+
+/// A visit plan that counts: of several of one visit the one with the smallest id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Window {
+    pub plan_id: EventId,
+    pub visit_id: VisitId,
+    pub end: Timestamp,
+}
+
+/// The last sign of life of a device that sends heartbeats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Contact {
+    /// The last heartbeat's created_at.
+    pub heartbeat_at: Timestamp,
+    /// When the last record of any kind reached the log.
+    pub reached_at: Timestamp,
+    /// When that one happened.
+    pub created_at: Timestamp,
+}
+
+/// What is known of a technician, as far as flags depend on it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub unended: Vec<UnendedShift>,
+    pub tail: Tail,
+    pub windows: Vec<Window>,
+    /// Visits of `windows` with an arrival, real or imputed, and where the episode begins.
+    pub attended: Vec<(Timestamp, VisitId)>,
+    pub contact: Option<Contact>,
+}
+
+impl Known {
+    /// The open shift, unless it is imported.
+    pub fn open_shift(&self) -> Option<&UnendedShift> {
+        let open = self.tail.open_shift?;
+        self.unended.iter().find(|shift| shift.shift_id == open)
+    }
+
+    pub fn shift(&self, shift_id: EventId) -> Option<&UnendedShift> {
+        self.unended.iter().find(|shift| shift.shift_id == shift_id)
+    }
+
+    /// Appends every condition, those that fall due later included.
+    pub fn conditions(&self, settings: &FlagSettings, found: &mut Vec<Condition>) {
+        found.extend(self.check_in(settings));
+        for shift in &self.unended {
+            found.extend(missing_end(shift, settings));
+        }
+        found.extend(self.silent_travel(settings));
+        found.extend(self.device(settings));
+        let missed = self.windows.iter().filter(|window| !self.attended.iter().any(|(_, visit)| *visit == window.visit_id));
+        found.extend(missed.map(|window| Condition {
+            code: FlagCode::S11,
+            cause: Cause::Event(window.plan_id),
+            about_at: window.end,
+            lies_at: window.end,
+            due_at: window.end + settings.window_us,
+            severity: Severity::Warning,
+            worsens_at: None,
+            visit_id: Some(window.visit_id),
+        }));
+    }
+
+    /// S4. Nobody checks in on a break, or in an emergency, which has an alert of its own.
+    fn check_in(&self, settings: &FlagSettings) -> Option<Condition> {
+        let shift = self.open_shift().filter(|shift| shift.lone_worker)?;
+        let last = self.tail.last.filter(|last| !last.imported)?;
+        let is_expected = matches!(self.tail.column, Column::Travel | Column::Site | Column::Work);
+        let due_at = last.at + settings.check_in_us + settings.check_in_grace_us;
+        // What would fall due beyond the shift's close falls due in no shift.
+        (is_expected && due_at < shift.closed_at).then_some(Condition {
+            code: FlagCode::S4,
+            cause: Cause::Event(last.id),
+            about_at: last.at,
+            lies_at: last.at,
+            due_at,
+            severity: Severity::Error,
+            worsens_at: None,
+            visit_id: None,
+        })
+    }
+
+    /// S7.
+    fn silent_travel(&self, settings: &FlagSettings) -> Option<Condition> {
+        let travel = self.tail.travel.filter(|travel| self.tail.column == Column::Travel && !travel.imported)?;
+        let due_at = travel.counted_from + settings.travel_us;
+        let closed_at = self.open_shift().map_or(Timestamp::MAX, |shift| shift.closed_at);
+        (due_at < closed_at).then_some(Condition {
+            code: FlagCode::S7,
+            cause: Cause::Event(travel.id),
+            about_at: travel.at,
+            lies_at: travel.at,
+            due_at,
+            severity: Severity::Warning,
+            worsens_at: None,
+            visit_id: None,
+        })
+    }
+
+    /// S8. Off shift a device may be switched off.
+    fn device(&self, settings: &FlagSettings) -> Option<Condition> {
+        let shift = self.open_shift()?;
+        let contact = self.contact.filter(|contact| contact.heartbeat_at >= shift.started_at - DAY_US)?;
+        let due_at = contact.reached_at + settings.device_us;
+        (due_at < shift.closed_at).then_some(Condition {
+            code: FlagCode::S8,
+            cause: Cause::Heartbeat(contact.heartbeat_at),
+            about_at: contact.reached_at,
+            lies_at: contact.reached_at,
+            due_at,
+            severity: Severity::Warning,
+            worsens_at: None,
+            visit_id: None,
+        })
+    }
+
+    /// Why a condition holds, for the person who is paged.
+    pub fn reasoning(&self, condition: &Condition, settings: &FlagSettings) -> String {
+        let about = condition.about_at;
+        let shift = match condition.cause {
+            Cause::Event(id) => self.shift(id),
+            Cause::Heartbeat(_) => self.open_shift(),
+        };
+        let minutes = |us: i64| us / fieldline_schemas::time::MINUTE_US;
+        match (condition.code, shift) {
+            (FlagCode::S5, Some(shift)) => reasoning::open_shift(shift),
+            (FlagCode::S6, Some(shift)) => format!("lone worker not confirmed home, {}", reasoning::open_shift(shift)),
+            (FlagCode::S8, Some(shift)) => {
+                let since = Moment::beside(shift.started_at, about);
+                format!("no contact with the device since {}, on shift since {since}", Moment::full(about))
+            }
+            (FlagCode::S4, _) => {
+                let activity = self.tail.last.map_or("event", |last| last.activity_type.symbol());
+                let missed = minutes(settings.check_in_us + settings.check_in_grace_us);
+                format!("lone worker not heard of for {missed} min since {activity} at {}", Moment::full(about))
+            }
+            (FlagCode::S7, _) => {
+                format!("travelling since {}, for more than {} min", Moment::full(about), minutes(settings.travel_us))
+            }
+            (FlagCode::S11, _) => {
+                format!("no arrival {} min after the visit's window ended at {}", minutes(settings.window_us), Moment::full(about))
+            }
+            _ => format!("{} since {}", condition.code.symbol(), Moment::full(about)),
+        }
+    }
+}
+
+/// S5, and S6 where nobody knows whether a lone worker came home. A shift that another one superseded still misses its end,
+/// but whoever starts a shift has come home from the one before.
+fn missing_end(shift: &UnendedShift, settings: &FlagSettings) -> impl Iterator<Item = Condition> {
+    let missing = Condition {
+        code: FlagCode::S5,
+        cause: Cause::Event(shift.shift_id),
+        about_at: shift.missing_from,
+        lies_at: shift.started_at,
+        due_at: shift.missing_from,
+        severity: Severity::Warning,
+        worsens_at: Some(shift.started_at + settings.missing_end_error_us),
+        visit_id: None,
+    };
+    let not_home = Condition { code: FlagCode::S6, severity: Severity::Critical, worsens_at: None, ..missing };
+    let is_out = shift.lone_worker && !shift.superseded;
+    std::iter::once(missing).chain(is_out.then_some(not_home))
+}

@@ -1,0 +1,327 @@
+//! Which flags of a technician stand, and what a change of facts or the clock does to them.
+
+use super::FlagSettings;
+use super::condition::{Cause, Condition, Contact, Known, Window as VisitWindow};
+use super::emergency::Emergency;
+use super::reasoning;
+use crate::facts::{ActivityFact, Position, VisitPlanFact};
+use crate::partition::{Refolded, Window};
+use fieldline_schemas::alerts::{Flag, FlagCode, FlagOrigin, FlagStanding};
+use fieldline_schemas::events::{ActivityType as Type, Location, Severity};
+use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::{Timestamp, Version};
+use std::borrow::Cow;
+use std::fmt::Display;
+
+/// A flag that was raised.
+#[derive(Clone, Copy, Debug)]
+struct Raised {
+    condition: Condition,
+    opened_at: Timestamp,
+    severity: Severity,
+    /// Whether it is certain that it was put out: not where a state was rebuilt within the quiet time.
+    is_sure: bool,
+    /// When the event happened that ended the shift it is about.
+    ended_at: Option<Timestamp>,
+}
+
+/// What a change of what holds leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Flags are put out.
+    Publish,
+    /// What left the window raises and withdraws nothing.
+    Absorb,
+}
+
+/// The moment at which flags are looked at.
+pub(crate) struct Now<'a> {
+    pub technician: TechnicianId,
+    pub clock: Timestamp,
+    /// The partition's last gap.
+    pub last_gap: Option<Timestamp>,
+    pub settings: &'a FlagSettings,
+}
+
+/// The flags of one technician, and what they depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct Flags {
+    known: Known,
+    raised: Vec<Raised>,
+    pub(super) emergencies: Vec<Emergency>,
+    /// When the technician's last record was appended, heartbeats aside.
+    last_arrival: Timestamp,
+    /// All of them, while a replay is not settled.
+    arrivals: Vec<Timestamp>,
+    /// The next instant at which time alone may raise a flag.
+    due: Option<Timestamp>,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            known: Known::default(),
+            raised: Vec::new(),
+            emergencies: Vec::new(),
+            last_arrival: Timestamp::MIN,
+            arrivals: Vec::new(),
+            due: None,
+        }
+    }
+}
+
+impl Flags {
+    /// The next instant at which time alone may raise a flag.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// A record of the technician was appended, `created_at` being its own time. A heartbeat shows that the device lives, and
+    /// nothing about its bearer: where one comes every half minute, no flag would ever open.
+    pub fn arrived(&mut self, clock: Timestamp, created_at: Timestamp, is_replayed: bool) {
+        self.last_arrival = clock;
+        if is_replayed {
+            self.arrivals.push(clock);
+        }
+        if let Some(contact) = &mut self.known.contact {
+            (contact.reached_at, contact.created_at) = (clock, created_at);
+        }
+    }
+
+    /// The device lives. Whether that makes a flag untrue; if not, the instant at which its silence falls due.
+    pub fn heartbeat(&mut self, clock: Timestamp, created_at: Timestamp, settings: &FlagSettings) -> (bool, Option<Timestamp>) {
+        let heartbeat_at = self.known.contact.map_or(created_at, |contact| contact.heartbeat_at.max(created_at));
+        self.known.contact = Some(Contact { heartbeat_at, reached_at: clock, created_at });
+        let is_offline = self.raised.iter().any(|raised| raised.condition.code == FlagCode::S8);
+        (is_offline, self.known.tail.open_shift.map(|_| clock + settings.device_us))
+    }
+
+    /// Takes what was derived anew. `plans`: those that stand, where they may have changed.
+    pub fn note(&mut self, refolded: &Refolded, plans: Option<&[VisitPlanFact]>) {
+        if refolded.spans.is_empty() {
+            return;
+        }
+        if let Some(plans) = plans {
+            self.known.windows.clear();
+            self.known.windows.extend(plans.iter().map(|plan| VisitWindow {
+                plan_id: plan.id,
+                visit_id: plan.visit_id,
+                end: plan.window_end,
+            }));
+            self.known.windows.sort_by_key(|window| (window.visit_id, window.plan_id));
+            self.known.windows.dedup_by_key(|window| window.visit_id);
+        }
+        self.known.unended.retain(|shift| !refolded.covers(shift.started_at));
+        self.known.unended.extend(&refolded.units.unended);
+        if let Some(tail) = refolded.units.tail {
+            self.known.tail = tail;
+        }
+        self.known.attended.retain(|(begins_at, _)| !refolded.covers(*begins_at));
+        if !self.known.windows.is_empty() {
+            let attended = refolded.units.episodes.iter().filter(|episode| episode.has_attendance);
+            for episode in attended {
+                if self.known.windows.iter().any(|window| window.visit_id == episode.visit_id) {
+                    self.known.attended.push((episode.first_event_at, episode.visit_id));
+                }
+            }
+        }
+        for raised in &mut self.raised {
+            let ended = refolded.units.shifts.iter().find(|shift| raised.condition.cause == Cause::Event(shift.shift_id));
+            raised.ended_at = ended.map_or(raised.ended_at, |shift| shift.ended_at);
+        }
+    }
+
+    /// From when on no record has come for long enough.
+    fn quiet_from(&self, now: &Now<'_>) -> Timestamp {
+        let after_gap = now.last_gap.map_or(Timestamp::MIN, |gap| gap + now.settings.gap_hold_us);
+        let after_arrival = if self.last_arrival == Timestamp::MIN { Timestamp::MIN } else { self.last_arrival + now.settings.quiet_us };
+        after_gap.max(after_arrival)
+    }
+
+    /// Brings the flags up to `now`. `conditions` is room that is used again. `first_activity` finds the earliest activity that
+    /// stands and fits.
+    pub fn update(
+        &mut self,
+        mode: Mode,
+        now: &Now<'_>,
+        conditions: &mut Vec<Condition>,
+        first_activity: &dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp>,
+        flags: &mut Vec<Flag<'static>>,
+    ) {
+        conditions.clear();
+        self.known.conditions(now.settings, conditions);
+        self.due = None;
+        if conditions.is_empty() && self.raised.is_empty() {
+            return;
+        }
+        let quiet_from = self.quiet_from(now);
+        let live_from = Window::at(now.clock).live_units_from();
+        let mut due = None;
+        let mut wait = |at: Timestamp| due = Some(due.map_or(at, |due: Timestamp| due.min(at)));
+        let mut raised = std::mem::take(&mut self.raised);
+        raised.retain_mut(|raised| {
+            let Condition { code, cause, .. } = raised.condition;
+            let holds = conditions.iter().find(|c| c.is_about(code, cause) && (mode == Mode::Absorb || c.due_at <= now.clock));
+            let Some(condition) = holds else {
+                if mode == Mode::Publish {
+                    flags.push(self.untrue(raised, now, first_activity));
+                }
+                return false;
+            };
+            raised.condition = *condition;
+            let severity = condition.severity_at(now.clock);
+            if !raised.is_sure || severity > raised.severity {
+                if quiet_from <= now.clock && mode == Mode::Publish {
+                    (raised.is_sure, raised.severity) = (true, severity);
+                    flags.push(self.raise(raised, now));
+                } else {
+                    wait(quiet_from.max(now.clock + 1));
+                }
+            }
+            if let Some(worsens_at) = condition.worsens_at.filter(|at| *at > now.clock) {
+                wait(worsens_at);
+            }
+            true
+        });
+        for condition in conditions.iter().filter(|condition| condition.lies_at >= live_from) {
+            if raised.iter().any(|raised| condition.is_about(raised.condition.code, raised.condition.cause)) {
+                continue;
+            }
+            let opens_at = condition.due_at.max(quiet_from);
+            if opens_at <= now.clock && mode == Mode::Publish {
+                let severity = condition.severity_at(now.clock);
+                let new = Raised { condition: *condition, opened_at: opens_at, severity, is_sure: true, ended_at: None };
+                flags.push(self.raise(&new, now));
+                raised.push(new);
+                if let Some(worsens_at) = condition.worsens_at.filter(|at| *at > now.clock) {
+                    wait(worsens_at);
+                }
+            } else {
+                wait(opens_at.max(now.clock + 1));
+            }
+        }
+        self.raised = raised;
+        self.due = due;
+    }
+
+    /// After a replay: what is true by now was put out by whoever was here before; where the quiet time is not over, maybe.
+    pub fn settle(&mut self, now: &Now<'_>, conditions: &mut Vec<Condition>) {
+        conditions.clear();
+        self.known.conditions(now.settings, conditions);
+        let quiet_from = self.quiet_from(now);
+        let arrivals = std::mem::take(&mut self.arrivals);
+        self.raised.clear();
+        for condition in conditions.iter().filter(|condition| condition.due_at <= now.clock) {
+            self.raised.push(Raised {
+                condition: *condition,
+                opened_at: opened_at(condition.due_at, &arrivals, now),
+                severity: condition.severity_at(now.clock),
+                is_sure: condition.due_at.max(quiet_from) <= now.clock,
+                ended_at: None,
+            });
+        }
+    }
+
+    /// Whoever was here before put out other flags, if any: what stands is to be put out again. Whether there is something.
+    pub fn doubt(&mut self, clock: Timestamp) -> bool {
+        let live_from = Window::at(clock).live_units_from();
+        let mut has_some = false;
+        for raised in self.raised.iter_mut().filter(|raised| raised.condition.lies_at >= live_from) {
+            raised.is_sure = false;
+            has_some = true;
+        }
+        has_some
+    }
+
+    fn raise(&self, raised: &Raised, now: &Now<'_>) -> Flag<'static> {
+        let reasoning = self.known.reasoning(&raised.condition, now.settings);
+        self.flag(raised, FlagStanding::Raised, reasoning, now)
+    }
+
+    fn untrue(
+        &self,
+        raised: &Raised,
+        now: &Now<'_>,
+        first_activity: &dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp>,
+    ) -> Flag<'static> {
+        let Condition { code, cause, about_at, visit_id, .. } = raised.condition;
+        let stands = |cause: Cause| first_activity(&|e| Cause::Event(e.id) == cause).is_some();
+        let superseded_at = || {
+            let Cause::Event(id) = cause else { return None };
+            self.known.shift(id).filter(|shift| shift.superseded).map(|shift| shift.closed_at)
+        };
+        let event_at = match code {
+            FlagCode::S4 if stands(cause) => first_activity(&|e| e.created_at > about_at),
+            FlagCode::S5 => raised.ended_at,
+            FlagCode::S6 => raised.ended_at.or_else(superseded_at),
+            FlagCode::S7 if stands(cause) => first_activity(&|e| e.created_at > about_at && ends_travel(e.activity_type)),
+            FlagCode::S8 => self.known.contact.filter(|contact| contact.reached_at > about_at).map(|contact| contact.created_at),
+            FlagCode::S11 => first_activity(&|e| e.visit_id == visit_id && arrives(e.activity_type)),
+            _ => None,
+        };
+        let standing = match event_at {
+            Some(at) if at < raised.opened_at => FlagStanding::LateArrival,
+            Some(_) => FlagStanding::Activity,
+            None => FlagStanding::Amended,
+        };
+        self.flag(raised, standing, reasoning::untrue(standing, event_at), now)
+    }
+
+    fn flag(&self, raised: &Raised, standing: FlagStanding, reasoning: String, now: &Now<'_>) -> Flag<'static> {
+        let Condition { code, cause, about_at, visit_id, .. } = raised.condition;
+        let needs_place = matches!(code, FlagCode::S4 | FlagCode::S6);
+        Flag {
+            alert_id: alert_id(code, now.technician, cause),
+            flag: code,
+            origin: FlagOrigin::Fold,
+            version: Version(0),
+            as_of: now.clock,
+            standing,
+            severity: raised.severity,
+            technician_contact_id: Some(now.technician),
+            visit_id,
+            caused_by: None,
+            opened_at: raised.opened_at,
+            about_at,
+            is_late: false,
+            location: location(self.known.tail.position.filter(|_| needs_place)),
+            reasoning: Cow::Owned(reasoning),
+        }
+    }
+}
+
+/// When a flag that fell due at `due_at` opened, as far as arrivals tell.
+fn opened_at(due_at: Timestamp, arrivals: &[Timestamp], now: &Now<'_>) -> Timestamp {
+    let FlagSettings { quiet_us, gap_hold_us, .. } = *now.settings;
+    let mut at = due_at;
+    for arrival in arrivals.iter().take_while(|arrival| **arrival <= now.clock) {
+        if *arrival > at {
+            break;
+        }
+        at = at.max(*arrival + quiet_us);
+    }
+    now.last_gap.filter(|gap| *gap <= at).map_or(at, |gap| at.max(gap + gap_hold_us))
+}
+
+fn ends_travel(activity_type: Type) -> bool {
+    !matches!(activity_type, Type::TravelStart | Type::FuelStop | Type::VehicleInspection | Type::BreakEnd)
+}
+
+/// An arrival, or what implies one.
+fn arrives(activity_type: Type) -> bool {
+    matches!(activity_type, Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed)
+}
+
+pub(super) fn alert_id(code: FlagCode, technician: TechnicianId, cause: impl Display) -> Cow<'static, str> {
+    Cow::Owned(format!("{}:{technician}:{cause}", code.symbol()))
+}
+
+/// Facts keep no address.
+pub(super) fn location(position: Option<Position>) -> Option<Location<'static>> {
+    position.map(|Position { latitude, longitude, accuracy_meters }| Location {
+        latitude: Some(latitude),
+        longitude: Some(longitude),
+        accuracy_meters: (accuracy_meters > 0).then_some(accuracy_meters),
+        address: None,
+    })
+}
