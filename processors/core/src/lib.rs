@@ -8,3 +8,4 @@ pub mod facts;
 pub mod fold;
 pub mod lifecycle;
 pub mod partition;
+pub mod plans;
