@@ -9,3 +9,4 @@ pub mod flags;
 pub mod fold;
 pub mod lifecycle;
 pub mod partition;
+pub mod plans;

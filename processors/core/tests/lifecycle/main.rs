@@ -5,3 +5,4 @@ mod desk;
 mod emergencies;
 mod flags;
 mod laws;
+mod plans;
