@@ -3,11 +3,12 @@
 //! * `raw_sink`, `results_sink`: what goes into which table; `sink`: how both work.
 //! * `writer`: one insert until it is acknowledged or must stop; `clickhouse`: the only file that names the client.
 //! * `migrate`: brings a database to what this release expects, from `migrations/`.
-//! * `engine`: the embedded ClickHouse.
+//! * `engine`: the embedded ClickHouse. `deliver`: alerts to receivers.
 //! * `histogram`: what is observed of inserts. `history`: computes the past again; `recompute`: what is asked of it for a new definition.
 //! * `verify`: proves that what is stored follows from the log.
 
 pub mod clickhouse;
+pub mod deliver;
 pub mod engine;
 mod histogram;
 pub mod history;

@@ -1,0 +1,144 @@
+//! Records of attempts: all on `deliveries`; what the lifecycle waits for on `alert_events` too. And what was recorded before.
+
+use super::book::{Book, Recalled};
+use super::{DeliverError, doing};
+use fieldline_log::{Append, Destination, Log, Polled, Producer, TopicPartition, partition_for_key};
+use fieldline_registry::Registry;
+use fieldline_schemas::alerts::{Delivery, DeliveryOutcome};
+use fieldline_schemas::topics::Topic;
+use fieldline_schemas::wire::AnyRecord;
+use fieldline_schemas::{Codec, Timestamp, subject_of};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long records may take to be acknowledged by the log when a receiver stops.
+const FLUSH_WAIT_MAX: Duration = Duration::from_secs(30);
+const POLL_WAIT_MAX: Duration = Duration::from_millis(20);
+const POLL_RECORDS_MAX: usize = 10_000;
+/// So long without a record is the end of what can be read.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// A topic's full name and its number of partitions.
+struct Destined {
+    name: String,
+    partitions: i32,
+}
+
+impl Destined {
+    fn find(log: &dyn Log, topic: Topic, prefix: &str) -> Result<Self, DeliverError> {
+        let name = topic.full_name(prefix);
+        let found = log.describe_topic(&name).map_err(doing(|| format!("looking up topic {name}")))?;
+        let missing =
+            || DeliverError::Log { doing: "looking up a topic".to_owned(), source: fieldline_log::Error::UnknownTopic(name.clone()) };
+        let partitions = found.ok_or_else(missing)?.partitions;
+        Ok(Self { name, partitions })
+    }
+}
+
+pub(super) struct Journal {
+    producer: Box<dyn Producer>,
+    deliveries: Destined,
+    alert_events: Destined,
+    codec: Codec,
+    bytes: Vec<u8>,
+}
+
+impl Journal {
+    pub fn open(log: &dyn Log, prefix: &str, schemas: &Registry) -> Result<Self, DeliverError> {
+        Ok(Self {
+            producer: log.producer().map_err(doing(|| "opening a producer of deliveries".to_owned()))?,
+            deliveries: Destined::find(log, Topic::Deliveries, prefix)?,
+            alert_events: Destined::find(log, Topic::AlertEvents, prefix)?,
+            codec: schemas.codec(),
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Appends a delivery where it belongs.
+    pub fn record(&mut self, delivery: Delivery<'_>) -> Result<(), DeliverError> {
+        let is_news = matches!(delivery.outcome, DeliveryOutcome::Acknowledged | DeliveryOutcome::GaveUp);
+        let key = delivery.alert_id.as_bytes().to_vec();
+        let subject = subject_of(&delivery.alert_id).map(|subject| subject.as_bytes().to_vec());
+        self.bytes.clear();
+        self.codec.encode(&AnyRecord::Delivery(delivery), &mut self.bytes);
+        let topics = if is_news { &[&self.deliveries, &self.alert_events][..] } else { &[&self.deliveries] };
+        for topic in topics {
+            let by_subject = |subject: &Vec<u8>| Destination::Partition(partition_for_key(subject, topic.partitions));
+            let destination = subject.as_ref().map_or(Destination::ByKey, by_subject);
+            let append = Append { destination, key: &key, value: &self.bytes, append_time: None };
+            self.producer.append(&topic.name, append).map_err(doing(|| format!("recording an attempt on {}", topic.name)))?;
+        }
+        // Handed over at once: what is acknowledged and not recorded would be sent again after a crash.
+        self.producer.acknowledged().map_err(doing(|| "recording attempts".to_owned()))?;
+        Ok(())
+    }
+
+    pub fn flush(&mut self) -> Result<(), DeliverError> {
+        self.producer.flush(FLUSH_WAIT_MAX).map_err(doing(|| "waiting until the attempts are recorded".to_owned()))
+    }
+}
+
+/// Tells the book what `deliveries` has recorded of this receiver since the given append time: the lifecycle may not have
+/// said so yet, and of what was given up it says nothing.
+pub(super) fn recall(
+    log: &dyn Log,
+    prefix: &str,
+    schemas: &Registry,
+    receiver: &str,
+    since: Timestamp,
+    book: &mut Book,
+    stopping: &dyn Fn() -> bool,
+) -> Result<(), DeliverError> {
+    let topic = Topic::Deliveries.full_name(prefix);
+    let during = || format!("reading what {topic} has recorded");
+    let partitions = Destined::find(log, Topic::Deliveries, prefix)?.partitions;
+    let mut unread: BTreeMap<TopicPartition, i64> = BTreeMap::new();
+    for partition in 0..partitions {
+        let at = TopicPartition { topic: topic.clone(), partition };
+        let watermarks = log.watermarks(&at).map_err(doing(during))?;
+        if watermarks.end > watermarks.begin {
+            unread.insert(at, watermarks.end);
+        }
+    }
+    let group = format!("{prefix}receiver-{receiver}-recall-{}", uuid::Uuid::new_v4());
+    let mut consumer = log.consumer(&group, &[&topic]).map_err(doing(during))?;
+    let codec = schemas.codec();
+    let mut moved_at: Option<Instant> = None;
+    while !unread.is_empty() && !stopping() && moved_at.is_none_or(|at| at.elapsed() < SILENCE_MAX) {
+        match consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(doing(during))? {
+            Polled::Assigned(assigned) => {
+                for at in assigned {
+                    let start = consumer.offset_for_time(&at, since).map_err(doing(during))?;
+                    let start = start.max(consumer.watermarks(&at).map_err(doing(during))?.begin);
+                    consumer.seek(&at, start).map_err(doing(during))?;
+                    if unread.get(&at).is_some_and(|end| start >= *end) {
+                        unread.remove(&at);
+                    }
+                }
+                moved_at = Some(Instant::now());
+            }
+            Polled::Records(batch) => {
+                moved_at = Some(Instant::now());
+                if !schemas.admits(&batch, consumer.as_mut()).map_err(doing(during))? {
+                    continue;
+                }
+                for record in batch.iter() {
+                    // What is not understood is the results sink's dead letter.
+                    let Ok(AnyRecord::Delivery(delivery)) = codec.decode(record.value) else { continue };
+                    if delivery.receiver == receiver {
+                        let recalled = match delivery.outcome {
+                            DeliveryOutcome::Acknowledged => Recalled::Acknowledged,
+                            DeliveryOutcome::Failed => Recalled::Failed,
+                            DeliveryOutcome::GaveUp => Recalled::GaveUp,
+                            DeliveryOutcome::Suppressed => Recalled::Suppressed,
+                        };
+                        book.recall(&delivery.alert_id, delivery.notification, delivery.attempt, recalled);
+                    }
+                }
+                unread.retain(|at, end| *at != batch.partition || batch.next_offset().is_none_or(|next| next < *end));
+            }
+            Polled::Revoked(_) | Polled::Lost(_) | Polled::Idle => {}
+        }
+    }
+    Ok(())
+}

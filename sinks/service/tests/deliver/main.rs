@@ -1,0 +1,11 @@
+//! Delivery against receivers that answer, refuse, hang and vanish, on a log in memory.
+
+#![expect(clippy::unwrap_used, reason = "set-up outside the test functions may fail the test")]
+
+mod alertmanager;
+mod bench;
+mod channels;
+mod hostile;
+mod receiver;
+mod restart;
+mod silence;
