@@ -1,5 +1,6 @@
 //! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
 
+mod alerts;
 mod definitions;
 mod figures;
 mod refused;

@@ -1,5 +1,6 @@
 //! What every test here needs.
 
+pub mod desk;
 pub mod events;
 pub mod expected;
 pub mod facts;
