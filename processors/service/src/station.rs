@@ -6,7 +6,7 @@ use crate::ledger::Ledger;
 use crate::note::{Note, flags_hash, topic_id_text};
 use crate::progress::PartitionProgress;
 use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
-use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
+use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, SETTLED_US, Settings};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Timestamp, Topic};
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ impl Station {
         let topic = topic.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
         let description = log.describe_topic(&at.topic).map_err(ProcessorError::log("describing", &at))?;
         let description = description.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
-        let replay = Duration::from_micros(MARKERS_US.unsigned_abs());
+        let replay = Duration::from_micros((MARKERS_US + SETTLED_US).unsigned_abs());
         if let Some(kept) = description.retention.filter(|kept| topic == Topic::Activity && *kept < replay) {
             return Err(ProcessorError::RetentionTooShort {
                 topic: at.topic,

@@ -4,7 +4,7 @@
 //! record ─► clock ─► second over? fold who was touched ─► timers that fell due ─► the record's technician
 //! ```
 //! The clock is the highest append time seen. Everything that is published is a function of the log up to a position,
-//! so whoever replays the last 204 hours of it goes on with the same outputs as one that never stopped.
+//! so whoever replays the last 204 hours and a quarter of it goes on with the same outputs as one that never stopped.
 
 mod digest;
 mod effects;
@@ -25,7 +25,7 @@ pub use segments::Path;
 pub(crate) use segments::Refolded;
 pub use standing::{Claim, Fact, Inserted, Standing};
 pub use whole::WholeLog;
-pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, Window};
+pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, SETTLED_US, Window};
 
 use crate::definition::Definition;
 use crate::flags::FlagSettings;
@@ -144,7 +144,7 @@ impl Partition {
 
     /// The append time from which records must be replayed to rebuild the state at `clock`.
     pub fn replay_from(clock: Timestamp) -> Timestamp {
-        Window::at(clock).markers_from()
+        Window::at(clock).markers_from() - SETTLED_US
     }
 
     /// The highest append time seen.
@@ -229,7 +229,7 @@ impl Partition {
     fn advance(&mut self, record: &Record, effects: &mut Effects) -> Result<(), PartitionError> {
         let before = self.clock.unwrap_or(record.append_time);
         let clock = before.max(record.append_time);
-        if self.is_unsettled && self.replay.is_none_or(|until| clock.second() >= until.clock.second() || record.offset >= until.offset) {
+        if self.is_unsettled && self.replay.is_none_or(|until| clock >= until.clock - SETTLED_US || record.offset >= until.offset) {
             self.settle(before);
         }
         let is_replayed = self.replay.is_some_and(|until| record.offset < until.offset);

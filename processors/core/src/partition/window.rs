@@ -2,7 +2,7 @@
 
 use crate::definition::{CONTEXT_US, SILENCE_US, UNIT_US};
 use fieldline_schemas::Timestamp;
-use fieldline_schemas::time::{DAY_US, HOUR_US};
+use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
 
 /// Lateness that is served from the state; an older fact is a matter of history.
 pub const LATENESS_US: i64 = 72 * HOUR_US;
@@ -15,6 +15,9 @@ pub const LIVE_UNITS_US: i64 = LATENESS_US + UNIT_US;
 pub const AHEAD_US: i64 = DAY_US;
 /// Of everything appended within this a marker is kept; replaying this much rebuilds the state.
 pub const MARKERS_US: i64 = FACTS_US + AHEAD_US;
+/// The last stretch of a replay is processed like live records, but for what is put out: then it is known of nearly every flag
+/// whether it was put out, and not only that it is due.
+pub const SETTLED_US: i64 = 15 * MINUTE_US;
 /// A step of the clock beyond this is an outage, unless a tick vouches for the time.
 pub const GAP_US: i64 = 10_000_000;
 

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests: what fails to answer fails the test, in its helpers too")]
 
 mod emergency;
-mod laws;
 mod missing_end;
 mod restart;
 mod script;

@@ -19,15 +19,24 @@ fn what_was_told_before_is_not_told_again() {
     assert_eq!(day.after_restart("21:30", "22:00"), Vec::<String>::new());
 }
 
-/// A record came just before the restart, so that nobody can tell whether the flag had been opened before it came.
+#[test]
+fn a_record_just_before_the_restart_changes_nothing() {
+    let day = open_shift().event("19:30", "break", BreakStart).event("21:00", "end", ShiftEnd);
+    assert_eq!(day.after_restart("19:30:20", "22:00"), ["21:00:00 S5 start activity warning opened 19:00:00"]);
+}
+
+/// Records have come without a pause for so long that nobody can tell whether the flag was opened before they began.
 #[test]
 fn what_may_not_have_been_told_is_told_again() {
-    let day = open_shift().event("19:30", "break", BreakStart).event("21:00", "end", ShiftEnd);
+    let busy = || open_shift().duplicates("19:30", "19:50", 50, ("16:40", "left", LeftSite));
     let closed = "21:00:00 S5 start activity warning opened 19:00:00";
-    assert_eq!(day.after_restart("19:30:20", "22:00"), ["19:31:00 S5 start raised warning opened 19:00:00", closed]);
+    let day = busy().event("21:00", "end", ShiftEnd);
+    assert_eq!(day.after_restart("19:49:50", "22:00"), ["19:51:00 S5 start raised warning opened 19:00:00", closed]);
+    // Once only.
+    assert_eq!(day.after_restart("19:52:00", "22:00"), [closed]);
     // And withdrawn, if it becomes untrue before that.
-    let day = open_shift().event("19:30", "break", BreakStart).event("19:30:40", "end", ShiftEnd);
-    assert_eq!(day.after_restart("19:30:20", "22:00"), ["19:30:40 S5 start activity warning opened 19:00:00"]);
+    let day = busy().event("19:50:20", "end", ShiftEnd);
+    assert_eq!(day.after_restart("19:50", "22:00"), ["19:50:20 S5 start activity warning opened 19:00:00"]);
 }
 
 #[test]

@@ -163,6 +163,17 @@ impl Script {
         self
     }
 
+    /// An event that happened once arrives again and again.
+    pub fn duplicates(self, from: &str, to: &str, every_s: i64, (own, name, activity_type): (&str, &'static str, ActivityType)) -> Self {
+        let mut script = self.late(from, own, name, activity_type);
+        let (mut at, input) = *script.arrivals.last().unwrap();
+        while at < time(to) {
+            at = at + every_s * SECOND_US;
+            script.arrivals.push((at, input));
+        }
+        script
+    }
+
     /// No tick comes from after `from` until before `to`.
     pub fn outage(mut self, from: &str, to: &str) -> Self {
         self.outages.push((time(from), time(to)));
