@@ -183,9 +183,11 @@ impl Book {
         }
     }
 
-    /// What `deliveries` says of an attempt of this receiver, read at its start.
-    pub fn recall(&mut self, alert_id: &str, notification: u32, attempt: u32, recalled: Recalled) {
-        let Some(mut entry) = self.take_out(alert_id) else { return };
+    /// What `deliveries` says of an attempt of this receiver, read at its start. True: it ended what is owed, and the
+    /// lifecycle has not said so.
+    pub fn recall(&mut self, alert_id: &str, notification: u32, attempt: u32, recalled: Recalled) -> bool {
+        let Some(mut entry) = self.take_out(alert_id) else { return false };
+        let was_owed = entry.owed();
         match recalled {
             Recalled::Acknowledged => entry.acknowledged = entry.acknowledged.max(notification),
             Recalled::GaveUp => entry.given_up = entry.given_up.max(notification),
@@ -195,7 +197,9 @@ impl Book {
         if notification == entry.alert.notification && recalled != Recalled::Suppressed {
             entry.attempts = entry.attempts.max(attempt);
         }
+        let ends = was_owed && !entry.owed() && recalled != Recalled::Suppressed;
         self.put(alert_id.to_owned(), entry);
+        ends
     }
 
     /// Takes an entry out of the map and its queue; an attempt under way stays one.
@@ -214,7 +218,8 @@ impl Book {
     /// The append time from which on `deliveries` must be read to know what became of everything owed.
     pub fn owed_since(&self) -> Option<Timestamp> {
         let owed = self.entries.values().filter(|entry| entry.owed());
-        owed.map(|e| if e.alert.state == AlertState::Resolved { e.alert.opened_at.min(e.first.appended_at) } else { e.first.appended_at }).min()
+        owed.map(|e| if e.alert.state == AlertState::Resolved { e.alert.opened_at.min(e.first.appended_at) } else { e.first.appended_at })
+            .min()
     }
 
     /// Moves what has waited long enough back into the queue.
@@ -276,7 +281,12 @@ impl Book {
     /// Teams, names or silences have changed: what had no route, and what waits for a silence, is looked at again.
     pub fn reconsider(&mut self) {
         let idle = |entry: &Entry| matches!(entry.queue, Queue::Idle | Queue::Waiting(_)) && entry.owed();
-        let ids: Vec<String> = self.entries.iter().filter(|(_, e)| idle(e) && (e.queue == Queue::Idle || e.suppressed > 0)).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|(_, e)| idle(e) && (e.queue == Queue::Idle || e.suppressed > 0))
+            .map(|(id, _)| id.clone())
+            .collect();
         for id in ids {
             if let Some(entry) = self.take_out(&id) {
                 self.put(id, entry);
@@ -299,7 +309,8 @@ impl Book {
 
     /// The partition belongs to another process, or is read again from its beginning.
     pub fn forget(&mut self, partition: i32) {
-        let ids: Vec<String> = self.entries.iter().filter(|(_, entry)| entry.first.partition == partition).map(|(id, _)| id.clone()).collect();
+        let ids: Vec<String> =
+            self.entries.iter().filter(|(_, entry)| entry.first.partition == partition).map(|(id, _)| id.clone()).collect();
         for id in ids {
             drop(self.take_out(&id));
             self.entries.remove(&id);
@@ -309,7 +320,9 @@ impl Book {
     /// How many alerts are owed, and since when the oldest; what no route leads to is not owed.
     pub fn backlog(&self) -> (u64, Option<Timestamp>) {
         let owed = self.entries.values().filter(|entry| entry.queue != Queue::Idle && entry.owed());
-        owed.fold((0, None), |(count, oldest), e| (count + 1, Some(oldest.map_or(e.first.appended_at, |o: Timestamp| o.min(e.first.appended_at)))))
+        owed.fold((0, None), |(count, oldest), e| {
+            (count + 1, Some(oldest.map_or(e.first.appended_at, |o: Timestamp| o.min(e.first.appended_at))))
+        })
     }
 
     pub fn has_ready(&self) -> bool {

@@ -100,7 +100,10 @@ impl HttpClient {
                 Err(error) => return Sent::passing(chain(&error)),
             };
             let status = response.status().as_u16();
-            let asked = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, DateTime::<Utc>::from(SystemTime::now())));
+            let asked = response
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| retry_after(value.to_str().ok()?, DateTime::<Utc>::from(SystemTime::now())));
             // The whole answer is wanted: one that breaks off may come from a proxy that has lost its server.
             let mut body = response.into_body();
             let mut taken = 0;

@@ -115,7 +115,10 @@ pub fn deliveries(log: &dyn Log, topic: Topic) -> Vec<Delivery<'static>> {
 /// A webhook with short deadlines.
 pub fn webhook(name: &str, url: &str) -> Receiver {
     let channel = Channel::Webhook { endpoint: Endpoint::new(url), style: Style::Json, secret: None };
-    Receiver { deadlines: Deadlines { connect: Duration::from_millis(500), attempt: Duration::from_millis(500) }, ..Receiver::new(name, channel) }
+    Receiver {
+        deadlines: Deadlines { connect: Duration::from_millis(500), attempt: Duration::from_millis(500) },
+        ..Receiver::new(name, channel)
+    }
 }
 
 /// A policy of milliseconds.

@@ -5,8 +5,8 @@ use crate::receiver::{Answer, Receiver};
 use fieldline_log::Log;
 use fieldline_schemas::Topic;
 use fieldline_schemas::alerts::{DeliveryOutcome, FlagCode};
-use fieldline_sinks::deliver::policy::Settings;
 use fieldline_sinks::deliver::DeliverConfig;
+use fieldline_sinks::deliver::policy::Settings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -90,7 +90,8 @@ fn redirects_and_refusals_are_given_up_and_nobody_else_is_asked() {
         .collect();
     ends.sort();
     let (gave_up, acknowledged) = (DeliveryOutcome::GaveUp, DeliveryOutcome::Acknowledged);
-    let expect = [("S1", gave_up, 1, 307), ("S5", gave_up, 1, 410), ("S5", gave_up, 1, 410), ("S7", gave_up, 1, 400), ("S8", acknowledged, 1, 200)];
+    let expect =
+        [("S1", gave_up, 1, 307), ("S5", gave_up, 1, 410), ("S5", gave_up, 1, 410), ("S7", gave_up, 1, 400), ("S8", acknowledged, 1, 200)];
     assert_eq!(ends, expect.map(|(flag, outcome, attempt, status)| (flag.to_owned(), outcome, attempt, status)));
 }
 
