@@ -3,6 +3,7 @@
 //! The sample file, `--help` and the README come from [`KEYS`], so they can not disagree with what is read.
 
 mod kafka;
+mod receivers;
 
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 pub use kafka::{KafkaSettings, SaslMechanism};
+pub use receivers::Receivers;
 
 /// One setting.
 pub struct Key {
@@ -88,6 +90,11 @@ pub const KEYS: &[Key] = &[
     key("alerts.escalate_after_seconds", "60", "Seconds after which an emergency that nobody acknowledged goes to its next round (S2)."),
     key("alerts.rounds_max", "5", "Rounds of escalation; after the last one the emergency stays open. 0 to 100."),
     key("alerts.reopen_after_minutes", "30", "Minutes after which an emergency that was acknowledged and not resolved opens again (S3)."),
+    key(
+        "alerts.give_up_hours",
+        "24",
+        "Hours after which a receiver that does not answer is given up for a notification; emergencies never.",
+    ),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key(
         "api.listen",
@@ -130,6 +137,8 @@ pub struct Config {
     pub alerts: fieldline_processors_core::lifecycle::Settings,
     pub observe_listen: Option<std::net::SocketAddr>,
     pub api: Option<ApiSettings>,
+    pub alerts_give_up_hours: u64,
+    pub receivers: Receivers,
     pub definition_number: u16,
     pub definition_finality_hours: i64,
     pub definition_geofence_radius_meters: u32,
@@ -173,15 +182,18 @@ impl Config {
     /// Reads the file (if one is named), the environment and the flags.
     pub fn load(file: Option<&Path>, flags: &[(String, String)]) -> Result<Self> {
         let mut values = Layer::new();
+        let mut receivers = Receivers::default();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).with_context(|| format!("reading the configuration file {}", path.display()))?;
-            values.extend(from_file(&text).with_context(|| format!("in the configuration file {}", path.display()))?);
+            let (layer, lists) = from_file(&text).with_context(|| format!("in the configuration file {}", path.display()))?;
+            values.extend(layer);
+            receivers = lists;
         }
         values.extend(from_environment(|name| std::env::var(name).ok())?);
         for (name, value) in flags {
             values.insert(known(name)?.name, value.clone());
         }
-        Self::validate(&values)
+        Ok(Self { receivers, ..Self::validate(&values)? })
     }
 
     fn validate(values: &Layer) -> Result<Self> {
@@ -256,6 +268,8 @@ impl Config {
             },
             observe_listen: address("observe.listen")?,
             api,
+            alerts_give_up_hours: number("alerts.give_up_hours", 1, 8_760)?,
+            receivers: Receivers::default(),
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
             definition_geofence_radius_meters: number("definition.geofence_radius_meters", 1, 100_000)? as u32,
@@ -288,9 +302,11 @@ fn from_environment(read: impl Fn(&str) -> Option<String>) -> Result<Layer> {
     Ok(layer)
 }
 
-fn from_file(text: &str) -> Result<Layer> {
+fn from_file(text: &str) -> Result<(Layer, Receivers)> {
     let mut layer = Layer::new();
-    let mut pending: Vec<(String, toml::Table)> = vec![(String::new(), text.parse()?)];
+    let mut table: toml::Table = text.parse()?;
+    let lists = Receivers::take(&mut table)?;
+    let mut pending: Vec<(String, toml::Table)> = vec![(String::new(), table)];
     while let Some((prefix, table)) = pending.pop() {
         for (name, value) in table {
             let name = format!("{prefix}{name}");
@@ -310,7 +326,7 @@ fn from_file(text: &str) -> Result<Layer> {
             };
         }
     }
-    Ok(layer)
+    Ok((layer, lists))
 }
 
 fn secret_file(name: &str, path: &str) -> Result<String> {
@@ -346,6 +362,7 @@ pub fn sample() -> String {
         text.push_str(if key.is_secret { ", or the same with _FILE; here also with _file: a file to read it from.\n" } else { "\n" });
         _ = writeln!(text, "{}{name} = {value}", if key.default.is_empty() { "# " } else { "" });
     }
+    text.push_str(receivers::SAMPLE);
     text
 }
 
@@ -355,7 +372,7 @@ mod tests {
 
     #[test]
     fn the_sample_is_a_valid_file_and_equals_the_defaults() {
-        let layer = from_file(&sample()).unwrap();
+        let (layer, _) = from_file(&sample()).unwrap();
         for (name, value) in &layer {
             assert_eq!(*value, known(name).unwrap().default, "{name}");
         }
@@ -377,7 +394,7 @@ mod tests {
             ("topics.prefix = 1.5", "topics.prefix"),
         ];
         for (file, name) in cases {
-            let result = from_file(file).and_then(|layer| Config::validate(&layer));
+            let result = from_file(file).and_then(|(layer, _)| Config::validate(&layer));
             assert!(format!("{:#}", result.unwrap_err()).contains(name), "{file}");
         }
     }
@@ -389,7 +406,7 @@ mod tests {
             "clickhouse.url = \"http://h:1\"\nclickhouse.password = \"hunter2\"\nregistry.url = \"http://h:2\"\nregistry.user = \"u\"\n\
              registry.password = \"hunter2\"\n{kafka}\nkafka.properties = \"ssl.key.password=hunter2\""
         );
-        let mut layer = from_file(&file).unwrap();
+        let (mut layer, _) = from_file(&file).unwrap();
         layer.insert("data_dir", "/d".into());
         let config = Config::validate(&layer).unwrap();
         assert_eq!(config.clickhouse.as_ref().unwrap().password, "hunter2");

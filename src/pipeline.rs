@@ -7,6 +7,7 @@
 //!
 //! emergency ─► lane ──────► alert_events ─► lifecycle ─► alerts
 //! flags of the processors ──┘                   └─► activity (clearances)
+//! alerts ─► delivery ─► receivers
 //! ```
 
 use crate::config::Config;
@@ -22,6 +23,7 @@ use fieldline_schemas::events::Tick;
 use fieldline_schemas::time::HOUR_US;
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
+use fieldline_sinks::deliver::{self, DeliverConfig, DeliverControl, policy};
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,7 +48,7 @@ pub type Ends = BTreeMap<TopicPartition, i64>;
 pub enum Role {
     /// Validates events and derives KPIs.
     Processors,
-    /// Writes events and results to ClickHouse, and computes the past again.
+    /// Writes events and results to ClickHouse, computes the past again, and tells receivers of alerts.
     Sinks,
 }
 
@@ -71,6 +73,7 @@ pub struct Pipeline {
     stop: StopToken,
     sinks: [Arc<SinkControl>; 2],
     history: Arc<SinkControl>,
+    delivery: Arc<DeliverControl>,
     ended: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<Result<()>>)>,
 }
@@ -81,6 +84,7 @@ pub struct Watched {
     pub has_processors: bool,
     pub alerts: [(&'static str, Arc<Readings>); 2],
     pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
+    pub delivery: Arc<DeliverControl>,
     pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     pub schemas: Registry,
     ended: Arc<AtomicBool>,
@@ -110,15 +114,18 @@ impl Watched {
     }
 
     /// Every partition that a stage of this process reads.
-    pub fn readings(&self) -> Vec<(&'static str, TopicPartition, Reading)> {
+    pub fn readings(&self) -> Vec<(&str, TopicPartition, Reading)> {
         let processors = self.processors.snapshot().into_iter();
-        let mut readings: Vec<_> =
+        let mut readings: Vec<(&str, TopicPartition, Reading)> =
             processors.map(|(at, p)| ("processors", at, Reading { next: p.position, end: p.end, append_time: p.clock })).collect();
         for (stage, alerts) in &self.alerts {
             readings.extend(alerts.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
         }
         for (stage, control) in &self.sinks {
             readings.extend(control.readings.snapshot().into_iter().map(|(at, reading)| (*stage, at, reading)));
+        }
+        for receiver in &self.delivery.receivers {
+            readings.extend(receiver.readings.snapshot().into_iter().map(|(at, reading)| (receiver.stage.as_str(), at, reading)));
         }
         readings
     }
@@ -151,6 +158,7 @@ impl Pipeline {
             stop: StopToken::default(),
             sinks: [SinkControl::new(), SinkControl::new()],
             history: SinkControl::new(),
+            delivery: Arc::default(),
             ended: Arc::default(),
             threads: Vec::new(),
         };
@@ -213,6 +221,22 @@ impl Pipeline {
         self.stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
     }
 
+    /// Tells receivers of alerts from now on: `run` does. A command that lasts a moment leaves what is owed to the next `run`,
+    /// and a replay as if live pages nobody.
+    pub fn start_delivery(&mut self) -> Result<()> {
+        let give_up_after = Duration::from_secs(self.config.alerts_give_up_hours * 3_600);
+        let config = DeliverConfig {
+            prefix: self.config.topics_prefix.clone(),
+            schemas: self.schemas.clone(),
+            receivers: self.config.receivers.receivers.clone(),
+            routes: self.config.receivers.routes.clone(),
+            policy: policy::Settings { give_up_after, ..policy::Settings::default() },
+        };
+        self.delivery = DeliverControl::new(&config);
+        let control = Arc::clone(&self.delivery);
+        self.stage("delivery", move |log| Ok(deliver::run(config, log, control)?))
+    }
+
     fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
         let log = Arc::clone(&self.log);
         let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log));
@@ -230,6 +254,7 @@ impl Pipeline {
             has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
             alerts: [("lane", Arc::clone(&self.lane)), ("lifecycle", Arc::clone(&self.lifecycle))],
             sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
+            delivery: Arc::clone(&self.delivery),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
             schemas: self.schemas.clone(),
             ended: Arc::clone(&self.ended),
@@ -362,6 +387,7 @@ impl Pipeline {
     /// Lets every stage finish what it has in hand, then stops the engine.
     pub fn stop(mut self) -> Result<()> {
         self.stop.stop();
+        self.delivery.stop();
         self.sinks.iter().chain([&self.history]).for_each(|control| control.stop());
         let mut outcome = Ok(());
         for (name, thread) in self.threads.drain(..) {

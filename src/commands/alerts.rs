@@ -91,7 +91,11 @@ impl Way {
         {
             return Ok(Self::Running(local));
         }
-        Ok(Self::Own(Box::new(Pipeline::start(config, Time::Clock)?)))
+        let mut pipeline = Pipeline::start(config, Time::Clock)?;
+        if config.kafka.is_none() {
+            pipeline.start_delivery()?;
+        }
+        Ok(Self::Own(Box::new(pipeline)))
     }
 
     /// Does it and waits until `seen` by a query that then counts one; what it answered.

@@ -23,6 +23,9 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     );
     let stopping = stop_signal()?;
     let mut pipeline = Pipeline::start_roles(config, Time::Clock, roles)?;
+    if roles.contains(&Role::Sinks) {
+        pipeline.start_delivery()?;
+    }
     if let Some(listen) = config.observe_listen {
         let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
         eprintln!("metrics at http://{address}/metrics");

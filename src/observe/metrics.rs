@@ -3,6 +3,7 @@
 use crate::pipeline::Watched;
 use fieldline_log::TopicPartition;
 use fieldline_registry::Requests;
+use fieldline_schemas::alerts::DeliveryOutcome;
 use fieldline_sinks::Observed;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -56,9 +57,19 @@ const INSERT_SECONDS: Metric =
     histogram("fieldline_insert_seconds", "From an insert's first attempt to its acknowledgement or its being given up");
 const SCHEMA_REQUESTS: Metric = counter("fieldline_schema_registry_requests_total", "Requests to the schema registry, by how they ended");
 const ENGINE_RESTARTS: Metric = counter("fieldline_engine_restarts_total", "Times that the embedded engine's process was started again");
+const DELIVERIES: Metric = counter("fieldline_deliveries_total", "Attempts to tell a receiver of an alert, by how they ended");
+const DELIVERY_REPEATS: Metric =
+    counter("fieldline_delivery_repeats_total", "Open alerts told again to a receiver that forgets them, by how that ended");
+const DELIVERIES_OWED: Metric = gauge("fieldline_deliveries_owed", "Alerts of which a receiver is owed a notification");
+const DELIVERY_OWED_SECONDS: Metric =
+    gauge("fieldline_delivery_owed_seconds", "Age of the oldest notification that a receiver is owed; 0 when none is");
 
 #[cfg(test)]
 const ALL: &[Metric] = &[
+    DELIVERIES,
+    DELIVERY_REPEATS,
+    DELIVERIES_OWED,
+    DELIVERY_OWED_SECONDS,
     UP,
     READY,
     LAG_RECORDS,
@@ -186,8 +197,27 @@ pub fn render(watched: &Watched) -> String {
     page.put_histograms(&INSERT_SECONDS, observed(|c| c.insert_seconds.observed()));
     let requests = watched.schemas.requests().map(|Requests { answered, failed }| [("answered", answered), ("failed", failed)]);
     page.put(&SCHEMA_REQUESTS, requests.into_iter().flatten().map(|(result, count)| (format!("result=\"{result}\""), count as f64)));
+    put_delivery(&mut page, watched, now_us);
     page.put(&ENGINE_RESTARTS, watched.engine_restarts.iter().map(|restarts| (String::new(), restarts() as f64)));
     page.0
+}
+
+fn put_delivery(page: &mut Page, watched: &Watched, now_us: i64) {
+    let receivers = &watched.delivery.receivers;
+    let named = |name: &str, outcome: &str| format!("receiver=\"{name}\",outcome=\"{outcome}\"");
+    let of = |name: &str| format!("receiver=\"{name}\"");
+    let attempts = receivers.iter().flat_map(|receiver| {
+        DeliveryOutcome::ALL.iter().map(|outcome| (named(&receiver.name, outcome.symbol()), receiver.attempts(*outcome) as f64))
+    });
+    page.put(&DELIVERIES, attempts);
+    let repeats = receivers.iter().flat_map(|receiver| {
+        [("acknowledged", &receiver.repeated), ("failed", &receiver.repeats_failed)]
+            .map(|(outcome, count)| (named(&receiver.name, outcome), count.load(Ordering::Relaxed) as f64))
+    });
+    page.put(&DELIVERY_REPEATS, repeats);
+    page.put(&DELIVERIES_OWED, receivers.iter().map(|receiver| (of(&receiver.name), receiver.owed() as f64)));
+    let age = |since: fieldline_schemas::Timestamp| ((now_us - since.0) as f64 / 1e6).max(0.0);
+    page.put(&DELIVERY_OWED_SECONDS, receivers.iter().map(|receiver| (of(&receiver.name), receiver.owed_since().map_or(0.0, age))));
 }
 
 #[cfg(test)]

@@ -183,9 +183,11 @@ impl Book {
         }
     }
 
-    /// What `deliveries` says of an attempt of this receiver, read at its start.
-    pub fn recall(&mut self, alert_id: &str, notification: u32, attempt: u32, recalled: Recalled) {
-        let Some(mut entry) = self.take_out(alert_id) else { return };
+    /// What `deliveries` says of an attempt of this receiver, read at its start. True: it ended what is owed, and the
+    /// lifecycle has not said so.
+    pub fn recall(&mut self, alert_id: &str, notification: u32, attempt: u32, recalled: Recalled) -> bool {
+        let Some(mut entry) = self.take_out(alert_id) else { return false };
+        let was_owed = entry.owed();
         match recalled {
             Recalled::Acknowledged => entry.acknowledged = entry.acknowledged.max(notification),
             Recalled::GaveUp => entry.given_up = entry.given_up.max(notification),
@@ -195,7 +197,9 @@ impl Book {
         if notification == entry.alert.notification && recalled != Recalled::Suppressed {
             entry.attempts = entry.attempts.max(attempt);
         }
+        let ends = was_owed && !entry.owed() && recalled != Recalled::Suppressed;
         self.put(alert_id.to_owned(), entry);
+        ends
     }
 
     /// Takes an entry out of the map and its queue; an attempt under way stays one.

@@ -161,12 +161,13 @@ fn a_silence_holds_back_and_is_recorded_once() {
 #[test]
 fn what_is_recorded_is_recalled() {
     let mut book = book([s5("a", 2), s5("b", 1), s5("c", 3), resolved(s5("d", 2)), s5("e", 1)]);
-    book.recall("a", 2, 1, Recalled::Acknowledged);
-    book.recall("b", 1, 4, Recalled::GaveUp);
-    book.recall("c", 2, 1, Recalled::Acknowledged);
-    book.recall("d", 1, 1, Recalled::Suppressed);
-    book.recall("e", 1, 7, Recalled::Failed);
-    book.recall("unknown", 1, 7, Recalled::Failed);
+    let mut recall = |id, notification, attempt, recalled| book.recall(id, notification, attempt, recalled);
+    assert!(recall("a", 2, 1, Recalled::Acknowledged));
+    assert!(recall("b", 1, 4, Recalled::GaveUp));
+    assert!(!recall("c", 2, 1, Recalled::Acknowledged));
+    assert!(!recall("d", 1, 1, Recalled::Suppressed));
+    assert!(!recall("e", 1, 7, Recalled::Failed));
+    assert!(!recall("unknown", 1, 7, Recalled::Acknowledged));
     let due = book.next(Urgency::Info).unwrap();
     assert_eq!((due.alert.alert_id.as_ref(), due.attempt), ("c", 1));
     book.end("c", 3, Ending::Acknowledged);

@@ -1,6 +1,7 @@
 //! Records of attempts: all on `deliveries`; what the lifecycle waits for on `alert_events` too. And what was recorded before.
 
 use super::book::{Book, Recalled};
+use super::config::DeliverConfig;
 use super::{DeliverError, doing};
 use fieldline_log::{Append, Destination, Log, Polled, Producer, TopicPartition, partition_for_key};
 use fieldline_registry::Registry;
@@ -54,15 +55,21 @@ impl Journal {
         })
     }
 
-    /// Appends a delivery where it belongs.
+    /// Appends a delivery to `deliveries`, and to `alert_events` where the lifecycle waits for it.
     pub fn record(&mut self, delivery: Delivery<'_>) -> Result<(), DeliverError> {
         let is_news = matches!(delivery.outcome, DeliveryOutcome::Acknowledged | DeliveryOutcome::GaveUp);
+        // The lifecycle first: a kill between the two repeats the notification; the other way round it would hear of none.
+        let topics: &[Topic] = if is_news { &[Topic::AlertEvents, Topic::Deliveries] } else { &[Topic::Deliveries] };
+        self.append(delivery, topics)
+    }
+
+    fn append(&mut self, delivery: Delivery<'_>, topics: &[Topic]) -> Result<(), DeliverError> {
         let key = delivery.alert_id.as_bytes().to_vec();
         let subject = subject_of(&delivery.alert_id).map(|subject| subject.as_bytes().to_vec());
         self.bytes.clear();
         self.codec.encode(&AnyRecord::Delivery(delivery), &mut self.bytes);
-        let topics = if is_news { &[&self.deliveries, &self.alert_events][..] } else { &[&self.deliveries] };
         for topic in topics {
+            let topic = if *topic == Topic::AlertEvents { &self.alert_events } else { &self.deliveries };
             let by_subject = |subject: &Vec<u8>| Destination::Partition(partition_for_key(subject, topic.partitions));
             let destination = subject.as_ref().map_or(Destination::ByKey, by_subject);
             let append = Append { destination, key: &key, value: &self.bytes, append_time: None };
@@ -76,69 +83,70 @@ impl Journal {
     pub fn flush(&mut self) -> Result<(), DeliverError> {
         self.producer.flush(FLUSH_WAIT_MAX).map_err(doing(|| "waiting until the attempts are recorded".to_owned()))
     }
-}
 
-/// Tells the book what `deliveries` has recorded of this receiver since the given append time: the lifecycle may not have
-/// said so yet, and of what was given up it says nothing.
-pub(super) fn recall(
-    log: &dyn Log,
-    prefix: &str,
-    schemas: &Registry,
-    receiver: &str,
-    since: Timestamp,
-    book: &mut Book,
-    stopping: &dyn Fn() -> bool,
-) -> Result<(), DeliverError> {
-    let topic = Topic::Deliveries.full_name(prefix);
-    let during = || format!("reading what {topic} has recorded");
-    let partitions = Destined::find(log, Topic::Deliveries, prefix)?.partitions;
-    let mut unread: BTreeMap<TopicPartition, i64> = BTreeMap::new();
-    for partition in 0..partitions {
-        let at = TopicPartition { topic: topic.clone(), partition };
-        let watermarks = log.watermarks(&at).map_err(doing(during))?;
-        if watermarks.end > watermarks.begin {
-            unread.insert(at, watermarks.end);
-        }
-    }
-    let group = format!("{prefix}receiver-{receiver}-recall-{}", uuid::Uuid::new_v4());
-    let mut consumer = log.consumer(&group, &[&topic]).map_err(doing(during))?;
-    let codec = schemas.codec();
-    let mut moved_at: Option<Instant> = None;
-    while !unread.is_empty() && !stopping() && moved_at.is_none_or(|at| at.elapsed() < SILENCE_MAX) {
-        match consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(doing(during))? {
-            Polled::Assigned(assigned) => {
-                for at in assigned {
-                    let start = consumer.offset_for_time(&at, since).map_err(doing(during))?;
-                    let start = start.max(consumer.watermarks(&at).map_err(doing(during))?.begin);
-                    consumer.seek(&at, start).map_err(doing(during))?;
-                    if unread.get(&at).is_some_and(|end| start >= *end) {
-                        unread.remove(&at);
-                    }
-                }
-                moved_at = Some(Instant::now());
+    /// Tells the book what `deliveries` has recorded of this receiver since the given append time: the lifecycle may not have
+    /// said so yet, and of what was given up it says nothing. What it may not have heard of is told to it again.
+    pub fn recall(
+        &mut self,
+        log: &dyn Log,
+        config: &DeliverConfig,
+        receiver: &str,
+        since: Timestamp,
+        book: &mut Book,
+        stopping: &dyn Fn() -> bool,
+    ) -> Result<(), DeliverError> {
+        let topic = Topic::Deliveries.full_name(&config.prefix);
+        let during = || format!("reading what {topic} has recorded");
+        let mut unread: BTreeMap<TopicPartition, i64> = BTreeMap::new();
+        for partition in 0..self.deliveries.partitions {
+            let at = TopicPartition { topic: topic.clone(), partition };
+            let watermarks = log.watermarks(&at).map_err(doing(during))?;
+            if watermarks.end > watermarks.begin {
+                unread.insert(at, watermarks.end);
             }
-            Polled::Records(batch) => {
-                moved_at = Some(Instant::now());
-                if !schemas.admits(&batch, consumer.as_mut()).map_err(doing(during))? {
-                    continue;
-                }
-                for record in batch.iter() {
-                    // What is not understood is the results sink's dead letter.
-                    let Ok(AnyRecord::Delivery(delivery)) = codec.decode(record.value) else { continue };
-                    if delivery.receiver == receiver {
-                        let recalled = match delivery.outcome {
-                            DeliveryOutcome::Acknowledged => Recalled::Acknowledged,
-                            DeliveryOutcome::Failed => Recalled::Failed,
-                            DeliveryOutcome::GaveUp => Recalled::GaveUp,
-                            DeliveryOutcome::Suppressed => Recalled::Suppressed,
-                        };
-                        book.recall(&delivery.alert_id, delivery.notification, delivery.attempt, recalled);
-                    }
-                }
-                unread.retain(|at, end| *at != batch.partition || batch.next_offset().is_none_or(|next| next < *end));
-            }
-            Polled::Revoked(_) | Polled::Lost(_) | Polled::Idle => {}
         }
+        let group = format!("{}receiver-{receiver}-recall-{}", config.prefix, uuid::Uuid::new_v4());
+        let mut consumer = log.consumer(&group, &[&topic]).map_err(doing(during))?;
+        let mut unheard = Vec::new();
+        let mut moved_at: Option<Instant> = None;
+        while !unread.is_empty() && !stopping() && moved_at.is_none_or(|at| at.elapsed() < SILENCE_MAX) {
+            match consumer.poll(POLL_WAIT_MAX, POLL_RECORDS_MAX).map_err(doing(during))? {
+                Polled::Assigned(assigned) => {
+                    for at in assigned {
+                        let start = consumer.offset_for_time(&at, since).map_err(doing(during))?;
+                        let start = start.max(consumer.watermarks(&at).map_err(doing(during))?.begin);
+                        consumer.seek(&at, start).map_err(doing(during))?;
+                        if unread.get(&at).is_some_and(|end| start >= *end) {
+                            unread.remove(&at);
+                        }
+                    }
+                    moved_at = Some(Instant::now());
+                }
+                Polled::Records(batch) => {
+                    moved_at = Some(Instant::now());
+                    if !config.schemas.admits(&batch, consumer.as_mut()).map_err(doing(during))? {
+                        continue;
+                    }
+                    for record in batch.iter() {
+                        // What is not understood is the results sink's dead letter.
+                        let Ok(AnyRecord::Delivery(delivery)) = self.codec.decode(record.value) else { continue };
+                        if delivery.receiver == receiver {
+                            let recalled = match delivery.outcome {
+                                DeliveryOutcome::Acknowledged => Recalled::Acknowledged,
+                                DeliveryOutcome::Failed => Recalled::Failed,
+                                DeliveryOutcome::GaveUp => Recalled::GaveUp,
+                                DeliveryOutcome::Suppressed => Recalled::Suppressed,
+                            };
+                            if book.recall(&delivery.alert_id, delivery.notification, delivery.attempt, recalled) {
+                                unheard.push(delivery.into_owned());
+                            }
+                        }
+                    }
+                    unread.retain(|at, end| *at != batch.partition || batch.next_offset().is_none_or(|next| next < *end));
+                }
+                Polled::Revoked(_) | Polled::Lost(_) | Polled::Idle => {}
+            }
+        }
+        unheard.into_iter().try_for_each(|delivery| self.append(delivery, &[Topic::AlertEvents]))
     }
-    Ok(())
 }

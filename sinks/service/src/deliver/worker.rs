@@ -6,7 +6,7 @@ use super::book::{Book, Due, Told};
 use super::config::{DeliverConfig, Receiver};
 use super::control::{DeliverControl, ReceiverControl};
 use super::http::Sent;
-use super::journal::{Journal, recall};
+use super::journal::Journal;
 use super::people::People;
 use super::send::Sender;
 use super::{DeliverError, doing};
@@ -177,8 +177,7 @@ impl Worker {
             if let Some(since) = self.book.owed_since() {
                 let control = Arc::clone(&self.control);
                 let name = &self.config.receivers[self.number].name;
-                let (prefix, schemas) = (&self.config.prefix, &self.config.schemas);
-                recall(self.log.as_ref(), prefix, schemas, name, since, &mut self.book, &|| control.is_stopping())?;
+                self.journal.recall(self.log.as_ref(), &self.config, name, since, &mut self.book, &|| control.is_stopping())?;
             }
             // A reading that was broken off knows too little.
             self.to_recall = self.control.is_stopping();

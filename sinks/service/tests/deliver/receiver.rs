@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 /// What it does with a request.
 #[derive(Clone, Debug)]
@@ -53,29 +53,38 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     under_way: Mutex<BTreeMap<String, usize>>,
     behaviour: Box<Behaviour>,
+    is_over: AtomicBool,
 }
 
-/// A server on a free port, until it is dropped.
+/// A server on a free port, a thread for each connection, until it is dropped.
 pub struct Receiver {
     pub address: SocketAddr,
     shared: Arc<Shared>,
-    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Receiver {
     /// `behaviour` sees a request and how many came before it.
     pub fn start(behaviour: impl Fn(&Received, usize) -> Answer + Send + Sync + 'static) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let shared = Arc::new(Shared { received: Mutex::default(), under_way: Mutex::default(), behaviour: Box::new(behaviour) });
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let shared = Shared {
+            received: Mutex::default(),
+            under_way: Mutex::default(),
+            behaviour: Box::new(behaviour),
+            is_over: AtomicBool::default(),
+        };
+        let shared = Arc::new(shared);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let of = Arc::clone(&shared);
-        runtime.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&of)));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if of.is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let of = Arc::clone(&of);
+                std::thread::spawn(move || serve(stream.unwrap(), &of));
             }
         });
-        Self { address, shared, runtime: Some(runtime) }
+        Self { address, shared }
     }
 
     pub fn url(&self) -> String {
@@ -98,20 +107,21 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        // The listener looks up.
+        _ = TcpStream::connect(self.address);
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+fn serve(mut stream: TcpStream, shared: &Shared) {
     let mut bytes = Vec::new();
     loop {
         let head_end = loop {
             if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
             }
-            match stream.read_buf(&mut bytes).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
+            if !read_more(&mut stream, &mut bytes) {
+                return;
             }
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
@@ -121,9 +131,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
         while bytes.len() < head_end + 4 + length {
-            match stream.read_buf(&mut bytes).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
+            if !read_more(&mut stream, &mut bytes) {
+                return;
             }
         }
         let body = String::from_utf8(bytes[head_end + 4..head_end + 4 + length].to_vec()).unwrap();
@@ -139,7 +148,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             all.push(received.clone());
             all.len() - 1
         };
-        let goes_on = answer(&mut stream, (shared.behaviour)(&received, number), &shared, number).await;
+        let goes_on = answer(&mut stream, (shared.behaviour)(&received, number), shared, number);
         *shared.under_way.lock().unwrap().get_mut(&subject).unwrap() -= 1;
         if !goes_on {
             return;
@@ -147,23 +156,30 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn answer(stream: &mut TcpStream, answer: Answer, shared: &Shared, number: usize) -> bool {
+fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> bool {
+    let mut piece = [0; 4096];
+    let read = stream.read(&mut piece).unwrap_or(0);
+    bytes.extend_from_slice(&piece[..read]);
+    read > 0
+}
+
+fn answer(stream: &mut TcpStream, answer: Answer, shared: &Shared, number: usize) -> bool {
     let (status, header) = match answer {
         Answer::Status(status) => (status, ""),
         Answer::With(status, header) => (status, header),
         Answer::Slow(wait) => {
-            tokio::time::sleep(wait).await;
+            std::thread::sleep(wait);
             (200, "")
         }
         Answer::Hang => {
             // Until the other side closes.
             let mut rest = [0; 64];
-            while !matches!(stream.read(&mut rest).await, Ok(0) | Err(_)) {}
+            while !matches!(stream.read(&mut rest), Ok(0) | Err(_)) {}
             return false;
         }
         Answer::Close => return false,
         Answer::CloseMidAnswer => {
-            _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall is").await;
+            _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall is");
             return false;
         }
     };
@@ -171,5 +187,5 @@ async fn answer(stream: &mut TcpStream, answer: Answer, shared: &Shared, number:
         shared.received.lock().unwrap()[number].is_taken = true;
     }
     let text = format!("HTTP/1.1 {status} As Ordered\r\n{header}Content-Length: 2\r\n\r\nok");
-    stream.write_all(text.as_bytes()).await.is_ok()
+    stream.write_all(text.as_bytes()).is_ok()
 }
