@@ -20,7 +20,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  verify: stored results differ from what the log gives; topics check: a topic differs
-  2  the command line or a setting is wrong, or (sql, verify) there is no data in the folder
+  2  the command line or a setting is wrong, or (sql, verify, recompute) there is no data in the folder
   3  import: done, but some lines were refused (each is in dead_letters)
   4  the data folder is in use by another process
   5  failed; the message says what, where and what to do";
