@@ -273,7 +273,7 @@ impl Pipeline {
         results.hurry(true);
         let requests = self.ends(&[Topic::Recompute])?;
         self.wait_for("history", &requests)?;
-        let results = self.ends(&[Topic::Kpis, Topic::DeadLetters])?;
+        let results = self.ends(&[Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters])?;
         self.wait_for("results-sink", &results)
     }
 
