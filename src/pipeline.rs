@@ -311,7 +311,7 @@ impl Pipeline {
         self.wait_for("lane", &emergencies)?;
         let flags = self.ends(&[Topic::AlertEvents])?;
         self.wait_for("lifecycle", &flags)?;
-        let results = self.ends(&[Topic::Kpis, Topic::DeadLetters])?;
+        let results = self.ends(&[Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters])?;
         self.wait_for("results-sink", &results)
     }
 

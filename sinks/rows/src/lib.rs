@@ -4,9 +4,11 @@
 //! migrations in `sinks/service`, and a test holds them equal.
 
 pub mod activity;
+pub mod alerts;
 pub mod calls;
 mod common;
 pub mod dead_letters;
+pub mod deliveries;
 pub mod dictionary;
 pub mod episodes;
 pub mod facts;
@@ -16,9 +18,11 @@ pub mod rowbinary;
 pub mod shifts;
 
 pub use activity::ActivityRows;
+pub use alerts::AlertRows;
 pub use calls::CallRows;
 pub use common::Position;
 pub use dead_letters::DeadLetterRows;
+pub use deliveries::DeliveryRows;
 pub use episodes::EpisodeRows;
 pub use facts::{Fact, FactKind, FactRows};
 pub use native::Rows;

@@ -50,6 +50,15 @@ migrations! {
     "0019_view_dead_letters.sql"
     "0020_view_near_duplicates.sql"
     "0021_view_data_quality.sql"
+    "0022_alert_results.sql"
+    "0023_alert_history.sql"
+    "0024_alert_deliveries_log.sql"
+    "0025_view_alerts.sql"
+    "0026_view_alerts_history.sql"
+    "0027_view_alert_deliveries.sql"
+    "0028_view_technician_positions.sql"
+    "0029_view_safety_board.sql"
+    "0030_view_emergencies_undelivered.sql"
 }
 
 impl Migration {

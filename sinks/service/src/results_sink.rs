@@ -1,4 +1,4 @@
-//! The results sink: `kpis` into the result tables and their histories, `dead_letters` into theirs.
+//! The results sink: `kpis` and `alerts` into the result tables and their histories, `deliveries` and `dead_letters` into theirs.
 
 use crate::clickhouse::ClickHouseTarget;
 use crate::raw_sink::block;
@@ -10,7 +10,7 @@ use fieldline_schemas::events::DeadLetterReason;
 use fieldline_schemas::results::{Identity, Kpi};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::{AnyRecord, Codec};
-use fieldline_sinks_rows::{DeadLetterRows, EpisodeRows, Position, ShiftRows};
+use fieldline_sinks_rows::{AlertRows, DeadLetterRows, DeliveryRows, EpisodeRows, Position, ShiftRows};
 use std::sync::Arc;
 
 /// Group name without prefix.
@@ -18,7 +18,7 @@ pub const GROUP: &str = "results-sink";
 
 /// Runs the sink on the calling thread until `control` asks it to stop.
 pub fn run(config: &SinkConfig, log: Arc<dyn Log>, clickhouse: &ClickHouseTarget, control: Arc<SinkControl>) -> Result<(), SinkError> {
-    let topics = [Topic::Kpis, Topic::DeadLetters];
+    let topics = [Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters];
     Sink::start(GROUP, &topics, config, log, clickhouse, control, ResultsEncoder { codec: config.schemas.codec(), ..Default::default() })?
         .run()
 }
@@ -28,6 +28,8 @@ struct ResultsEncoder {
     codec: Codec,
     shifts: ShiftRows,
     episodes: EpisodeRows,
+    alerts: AlertRows,
+    deliveries: DeliveryRows,
     dead_letters: DeadLetterRows,
 }
 
@@ -45,6 +47,8 @@ impl Encoder for ResultsEncoder {
                     self.episodes.push_tombstone(&record.stamp, published_at, *technician_contact_id, *visit_id, *first_event_id);
                 }
             },
+            Ok(AnyRecord::Alert(alert)) if topic == Topic::Alerts => self.alerts.push(position, &alert),
+            Ok(AnyRecord::Delivery(delivery)) if topic == Topic::Deliveries => self.deliveries.push(position, &delivery),
             Ok(AnyRecord::DeadLetter(letter)) => self.dead_letters.push(position, &letter),
             Ok(AnyRecord::Tick(_)) => {}
             Ok(other) => {
@@ -57,11 +61,12 @@ impl Encoder for ResultsEncoder {
     }
 
     fn rows(&self) -> usize {
-        self.shifts.len() + self.episodes.len() + self.dead_letters.len()
+        self.shifts.len() + self.episodes.len() + self.alerts.len() + self.deliveries.len() + self.dead_letters.len()
     }
 
     fn size_bytes(&self) -> usize {
-        self.shifts.size_bytes() + self.episodes.size_bytes() + self.dead_letters.size_bytes()
+        let results = self.shifts.size_bytes() + self.episodes.size_bytes() + self.alerts.size_bytes();
+        results + self.deliveries.size_bytes() + self.dead_letters.size_bytes()
     }
 
     fn blocks(&mut self) -> Vec<Block> {
@@ -69,9 +74,15 @@ impl Encoder for ResultsEncoder {
         // A table and its history have the same columns, so one block serves both.
         block("shift_results", &mut self.shifts, &mut blocks);
         block("episode_results", &mut self.episodes, &mut blocks);
-        let history = |table| if table == "shift_results" { "shift_results_history" } else { "episode_results_history" };
+        block("alert_results", &mut self.alerts, &mut blocks);
+        let history = |table| match table {
+            "shift_results" => "shift_results_history",
+            "episode_results" => "episode_results_history",
+            _ => "alert_history",
+        };
         let histories: Vec<_> = blocks.iter().map(|block| Block { table: history(block.table), ..block.clone() }).collect();
         blocks.extend(histories);
+        block("alert_deliveries_log", &mut self.deliveries, &mut blocks);
         block("dead_letters_log", &mut self.dead_letters, &mut blocks);
         blocks
     }

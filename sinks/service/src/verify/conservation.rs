@@ -17,7 +17,7 @@ const STAGES: [(&str, &[Topic]); 4] = [
     ("processors", &[Topic::Activity, Topic::Calls, Topic::Operations]),
     (crate::raw_sink::GROUP, &[Topic::Activity, Topic::Calls, Topic::Operations]),
     (crate::history::GROUP, &[Topic::Recompute]),
-    (crate::results_sink::GROUP, &[Topic::Kpis, Topic::DeadLetters]),
+    (crate::results_sink::GROUP, &[Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters]),
 ];
 /// Where rows of a topic's records are.
 const TABLES: [(Topic, &[&str]); 3] = [
@@ -69,7 +69,7 @@ pub fn conservation(
         }
         topics.insert(topic, partitions);
     }
-    for topic in [Topic::Recompute, Topic::Kpis, Topic::DeadLetters] {
+    for topic in [Topic::Recompute, Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters] {
         topics.insert(topic, records(log, schemas, prefix, topic, &mut 0)?);
     }
     for (group, read) in STAGES {

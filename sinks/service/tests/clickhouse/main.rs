@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "set-up outside the test functions may fail the test")]
 
+mod alerts;
 #[path = "../engine/common.rs"]
 #[expect(dead_code, reason = "the engine's own tests use the rest")]
 mod common;

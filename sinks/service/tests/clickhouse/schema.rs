@@ -2,7 +2,9 @@
 
 use crate::setup::TestDatabase;
 use fieldline_sinks::{Deadlines, Engines, MigrateError, migrate};
-use fieldline_sinks_rows::{ActivityRows, CallRows, DeadLetterRows, EpisodeRows, FactRows, OperationRows, ShiftRows};
+use fieldline_sinks_rows::{
+    ActivityRows, AlertRows, CallRows, DeadLetterRows, DeliveryRows, EpisodeRows, FactRows, OperationRows, ShiftRows,
+};
 
 #[test]
 fn migrations_apply_once_and_refuse_what_they_do_not_know() {
@@ -55,6 +57,9 @@ fn tables_have_the_columns_that_are_written() {
         ("shift_results_history", ShiftRows::default().description()),
         ("episode_results", EpisodeRows::default().description()),
         ("episode_results_history", EpisodeRows::default().description()),
+        ("alert_results", AlertRows::default().description()),
+        ("alert_history", AlertRows::default().description()),
+        ("alert_deliveries_log", DeliveryRows::default().description()),
         ("dead_letters_log", DeadLetterRows::default().description()),
     ];
     for (table, written) in tables {

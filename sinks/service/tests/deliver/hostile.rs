@@ -5,8 +5,8 @@ use crate::receiver::{Answer, Receiver};
 use fieldline_log::Log;
 use fieldline_schemas::Topic;
 use fieldline_schemas::alerts::{DeliveryOutcome, FlagCode};
-use fieldline_sinks::deliver::DeliverConfig;
 use fieldline_sinks::deliver::policy::Settings;
+use fieldline_sinks::deliver::{Deadlines, DeliverConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -122,7 +122,9 @@ fn severity_comes_first_among_ten_thousand() {
     let receiver = Receiver::start(|_, _| Answer::Status(200));
     let alerts: Vec<_> = (0..ALL).map(|number| alert(number, if number % 100 == 99 { FlagCode::S1 } else { FlagCode::S5 }, 1)).collect();
     append_alerts(log.as_ref(), alerts);
-    let running = Running::start(config(vec![webhook("desk", &receiver.url())]), of(&log));
+    // With the deadlines of production: a machine that is busy is no part of this.
+    let patient = fieldline_sinks::deliver::Receiver { deadlines: Deadlines::default(), ..webhook("desk", &receiver.url()) };
+    let running = Running::start(config(vec![patient]), of(&log));
     wait_until("half are sent", || receiver.received().len() > ALL as usize / 2);
     let before = receiver.received().len();
     append_alerts(log.as_ref(), [alert(ALL, FlagCode::S6, 1)]);
@@ -133,7 +135,9 @@ fn severity_comes_first_among_ten_thousand() {
     // Eight at once may overtake each other by eight.
     let emergencies: Vec<_> = received.iter().enumerate().filter(|(_, r)| r.key().starts_with("S1")).map(|(at, _)| at).collect();
     assert_eq!(emergencies.len(), 100);
-    assert!(emergencies.iter().all(|at| *at < 108), "{emergencies:?}");
+    let repeated: Vec<_> =
+        deliveries(log.as_ref(), Topic::Deliveries).into_iter().filter(|d| d.outcome != DeliveryOutcome::Acknowledged).collect();
+    assert!(emergencies.iter().all(|at| *at < 108), "{emergencies:?} {repeated:?}");
     let late = received.iter().position(|r| r.key().starts_with("S6")).unwrap();
     assert!(late < ALL as usize * 9 / 10, "sent as number {late}, though only {before} had been sent when it came");
 }

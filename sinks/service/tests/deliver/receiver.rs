@@ -26,7 +26,6 @@ pub enum Answer {
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Received {
-    pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
     pub at: Instant,
@@ -126,7 +125,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.lines();
-        let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+        assert!(lines.next().unwrap().starts_with("POST /"), "{head}");
         let headers: BTreeMap<String, String> =
             lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
@@ -137,7 +136,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         }
         let body = String::from_utf8(bytes[head_end + 4..head_end + 4 + length].to_vec()).unwrap();
         bytes.drain(..head_end + 4 + length);
-        let mut received = Received { path, headers, body, at: Instant::now(), is_taken: false, at_once: 0 };
+        let mut received = Received { headers, body, at: Instant::now(), is_taken: false, at_once: 0 };
         let subject = received.key().rsplit_once(':').map(|(alert, _)| alert.to_owned()).unwrap_or_default();
         let number = {
             let mut under_way = shared.under_way.lock().unwrap();

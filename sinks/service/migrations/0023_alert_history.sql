@@ -1,0 +1,47 @@
+CREATE TABLE IF NOT EXISTS alert_history
+(
+    alert_id String COMMENT 'flag:subject:cause',
+    version UInt64 COMMENT 'Position in alert_events through which the row is true: epoch:4 | definition:12 | offset:40 | step:8; the highest stands',
+    as_of DateTime64(6, 'UTC') COMMENT 'Clock of alert_events at the version',
+    caused_by Nullable(UUID) COMMENT 'Event whose processing changed the row; NULL for a timer',
+    partition Int32 COMMENT 'Partition of the topic',
+    offset Int64 COMMENT 'Offset in the partition; with the partition it names the record',
+    received_at DateTime64(6, 'UTC') COMMENT 'When the revision was published (append time)',
+    flag LowCardinality(String) COMMENT 'S1 to S14, what it is about',
+    severity LowCardinality(String) COMMENT 'info, warning, error, critical',
+    technician_contact_id Nullable(UUID) COMMENT 'The technician, where it is about one',
+    visit_id Nullable(UUID) COMMENT 'The visit it belongs to',
+    subject String COMMENT 'Whom or what it is about: the technician, else queue, incident or component',
+    state LowCardinality(String) COMMENT 'opened, notified, acknowledged, resolved',
+    step LowCardinality(String) COMMENT 'What this revision adds',
+    cause String COMMENT 'Why: timer, activity, late_arrival, amended, a reason, a receiver; of a repeated emergency the alert that it is counted on',
+    actor_contact_id Nullable(UUID) COMMENT 'Who made the step, if a person did',
+    opened_at DateTime64(6, 'UTC') COMMENT 'When it opened, in log time',
+    about_at DateTime64(6, 'UTC') COMMENT 'When that which it is about happened, or fell due',
+    notified_at Nullable(DateTime64(6, 'UTC')) COMMENT 'First acknowledged delivery',
+    acknowledged_at Nullable(DateTime64(6, 'UTC')) COMMENT 'When a person acknowledged it',
+    acknowledged_by_contact_id Nullable(UUID) COMMENT 'Who acknowledged it',
+    resolved_at Nullable(DateTime64(6, 'UTC')) COMMENT 'When it was resolved',
+    resolved_by_contact_id Nullable(UUID) COMMENT 'Who resolved it; NULL where it ended by itself',
+    resolve_reason LowCardinality(Nullable(String)) COMMENT 'false_alarm, assisted, dispatched, test',
+    round UInt32 COMMENT 'Rounds of escalation so far (S2)',
+    reopened UInt32 COMMENT 'How often it was opened again',
+    repeats UInt32 COMMENT 'Further emergency_stops that are counted on it',
+    notification UInt32 COMMENT 'Counts what receivers have to be told; 0 where nobody is paged',
+    is_late Bool COMMENT 'The emergency lay more than 72 h back when it arrived',
+    is_voided Bool COMMENT 'The sender withdrew the event',
+    has_location Bool COMMENT 'A location is known',
+    latitude Nullable(Float64) COMMENT 'Degrees north, as sent',
+    longitude Nullable(Float64) COMMENT 'Degrees east, as sent',
+    accuracy_meters Nullable(Int32) COMMENT 'Radius of the position, as sent',
+    address Nullable(String) COMMENT 'Address, as sent',
+    reasoning String COMMENT 'Why, for the person who is paged',
+    note Nullable(String) COMMENT 'What the person who made the step wrote',
+    delivered_receivers Array(LowCardinality(String)) COMMENT 'Receivers that have acknowledged a notification',
+    delivered_notifications Array(UInt32) COMMENT 'The highest that each has acknowledged, in the same order',
+    published_rank UInt64 MATERIALIZED toUInt64(9223372036854775807 - toUnixTimestamp64Micro(received_at)) COMMENT 'Of a revision that was published twice the first publication stands'
+)
+ENGINE = {engine_prefix}ReplacingMergeTree(published_rank)
+ORDER BY (alert_id, version)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Every published revision of an alert'
