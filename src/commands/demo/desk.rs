@@ -54,7 +54,13 @@ impl Desk {
             match self.consumer.poll(Duration::ZERO, POLL_RECORDS_MAX)? {
                 Polled::Records(batch) => self.read(&batch, producer, clock, say)?,
                 Polled::Idle => break,
-                Polled::Assigned(_) | Polled::Revoked(_) | Polled::Lost(_) => {}
+                Polled::Assigned(partitions) => {
+                    for at in partitions {
+                        let begin = self.consumer.watermarks(&at)?.begin;
+                        self.consumer.seek(&at, begin)?;
+                    }
+                }
+                Polled::Revoked(_) | Polled::Lost(_) => {}
             }
         }
         let due: Vec<String> = self.helped.iter().filter(|(_, at)| **at <= clock).map(|(alert_id, _)| alert_id.clone()).collect();

@@ -24,7 +24,7 @@ const PLAYED_FROM_US: i64 = 5 * HOUR_US;
 const PLAYED_TO_US: i64 = 22 * HOUR_US;
 /// After the last day the clock runs on until every row is final: the day, 24 h of an open shift, 72 h of lateness.
 const RUN_ON_US: i64 = 100 * HOUR_US;
-const EMERGENCY_PER_SHIFT: f64 = 0.015;
+const EMERGENCY_PER_SHIFT: f64 = 0.02;
 const FRAME: Duration = Duration::from_millis(50);
 /// A line is told each time that this much of the simulated day has passed.
 const TOLD_EVERY_US: i64 = 30 * MINUTE_US;
