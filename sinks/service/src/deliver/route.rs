@@ -46,6 +46,9 @@ mod tests {
     use super::super::samples::alert;
     use super::*;
 
+    /// Routes, flag, team, receiver, and whether it leads there.
+    type Case<'a> = (&'a [Route], FlagCode, Option<&'a str>, &'a str, bool);
+
     #[test]
     fn routes_and_where_they_lead() {
         let route = |receiver: &str| Route { receiver: receiver.to_owned(), ..Route::default() };
@@ -53,7 +56,7 @@ mod tests {
         let north = || Route { teams: vec!["north".to_owned()], ..route("north") };
         let severe = || Route { severity_min: Some(Severity::Error), ..route("severe") };
         let stops = || Route { stop: true, ..emergencies() };
-        let cases: [(&[Route], FlagCode, Option<&str>, &str, bool); 14] = [
+        let cases: [Case<'_>; 14] = [
             (&[], FlagCode::S5, None, "anyone", true),
             (&[emergencies()], FlagCode::S1, None, "desk", true),
             (&[emergencies()], FlagCode::S5, None, "desk", false),

@@ -20,7 +20,7 @@ pub enum Answer {
     /// Closes without a word.
     Close,
     /// Says that all is well and breaks off in the middle of it.
-    CloseMidAnswer,
+    BreakOff,
 }
 
 /// A request as it came.
@@ -177,7 +177,7 @@ fn answer(stream: &mut TcpStream, answer: Answer, shared: &Shared, number: usize
             return false;
         }
         Answer::Close => return false,
-        Answer::CloseMidAnswer => {
+        Answer::BreakOff => {
             _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall is");
             return false;
         }

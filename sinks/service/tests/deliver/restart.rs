@@ -109,7 +109,7 @@ fn run_mortal(log: &Arc<dyn Log>, receiver: &Receiver, appends: i64, is_done: &d
 fn kill_and_restart(log: Arc<dyn Log>, notifications: usize) {
     let receiver = Receiver::start(|_, number| match number % 13 {
         0 => Answer::Status(503),
-        1 => Answer::CloseMidAnswer,
+        1 => Answer::BreakOff,
         _ => Answer::Status(200),
     });
     let alerts: Vec<_> = (0..notifications as u32).map(|number| alert(number, FlagCode::S1, 1)).collect();
