@@ -5,6 +5,7 @@
 mod alertmanager;
 mod bench;
 mod channels;
+mod encrypted;
 mod hostile;
 mod receiver;
 mod restart;
