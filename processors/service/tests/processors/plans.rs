@@ -136,7 +136,7 @@ fn moved_earlier_and_after_the_fact_it_goes_at_once() {
 fn a_successor_releases_nothing_twice_and_knows_up_to_where_its_predecessor_did() {
     let bench = play(&[(START, plan(0, SHIFT, 6, false))], false);
     let before = bench.read(Topic::Activity).len();
-    let mut notes = (0..PARTITIONS).filter_map(|partition| bench.committed(partition));
+    let notes = (0..PARTITIONS).filter_map(|partition| bench.committed(partition));
     let own = bench.committed(home(technician(WHO))).unwrap();
     let note: Note = serde_json::from_str(&own.metadata).unwrap();
     assert!(note.released_through.is_some_and(|through| through >= (SHIFT + DAY_US).0));
