@@ -2,11 +2,11 @@
 //!
 //! Usable alone: it needs a [`Log`] and nothing else of the pipeline. One publisher belongs to one thread.
 
-use crate::route::{PLAN_RELEASED_BEFORE_US, destination, lane_of, plan_start, topic_of};
+use crate::route::{destination, is_later_plan, lane_of, plan_start, planned_for, topic_of};
 use fieldline_log::{Append, AppendNumber, Log, Producer, TopicSpec};
 use fieldline_registry::Registry;
 use fieldline_schemas::events::{Common, CommunicationCall, DeadLetterReason, OperationalEvent, TechnicianActivity};
-use fieldline_schemas::ids::EventId;
+use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::PAYLOAD_BYTES_MAX;
 use fieldline_schemas::topics::PREFIX_DEFAULT;
 use fieldline_schemas::{AnyRecord, Codec, Missing, Rejection, Timestamp, Topic, from_json, key_in, validate};
@@ -16,8 +16,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// The topics that producers write to.
-pub const TOPICS: [Topic; 7] =
-    [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Contacts, Topic::Emergency, Topic::AlertEvents, Topic::DeadLetters];
+pub const TOPICS: [Topic; 8] = [
+    Topic::Activity,
+    Topic::Calls,
+    Topic::Operations,
+    Topic::Plans,
+    Topic::Contacts,
+    Topic::Emergency,
+    Topic::AlertEvents,
+    Topic::DeadLetters,
+];
 
 /// How a publisher publishes.
 #[derive(Clone, Debug)]
@@ -47,11 +55,6 @@ pub enum PublishError {
     /// Nobody could understand it; nothing was written.
     #[error("the record is refused before the log: {0}")]
     Refused(#[from] Rejection),
-    /// A plan too early for the technician's log; nothing was written.
-    #[error(
-        "the plan starts at {starts_at}, more than 24 h after {now}: plans that start later than that are not taken yet, send it again 24 h before its start"
-    )]
-    LaterPlan { starts_at: Timestamp, now: Timestamp },
     /// The log does not take it.
     #[error("appending to topic {topic}")]
     Append { topic: String, source: fieldline_log::Error },
@@ -64,8 +67,9 @@ pub enum PublishError {
 /// Where a record went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
+    /// Its own; copies in the lane and in `plans` aside.
     pub topic: Topic,
-    /// Durable when [`Publisher::acknowledged`] has reached it.
+    /// Of its last copy. All are durable when [`Publisher::acknowledged`] has reached it.
     pub number: AppendNumber,
 }
 
@@ -186,18 +190,22 @@ impl Publisher {
 
     fn publish_record(&mut self, record: &AnyRecord<'_>, now: Timestamp, append_time: Option<Timestamp>) -> Result<Receipt, PublishError> {
         let topic = topic_of(record)?;
-        if let Some(starts_at) = plan_start(record)
-            && starts_at.since(now) > PLAN_RELEASED_BEFORE_US
-        {
-            return Err(PublishError::LaterPlan { starts_at, now });
-        }
+        let waits = is_later_plan(record, now);
         let mut payload = std::mem::take(&mut self.payload);
         payload.clear();
         let outcome = checked(&self.codec, topic, record, now, &mut payload).map_err(PublishError::from).and_then(|()| {
-            let number = self.append(topic, &key_in(topic, record), &payload, append_time)?;
+            if waits {
+                let number = self.append(Topic::Plans, &key_in(Topic::Plans, record), planned_for(record), &payload, append_time)?;
+                return Ok(Receipt { topic: Topic::Plans, number });
+            }
+            let mut number = self.append(topic, &key_in(topic, record), None, &payload, append_time)?;
             // The technician's log first: a page without the fact would be worse than a fact that pages a moment later.
             if let Some(lane) = lane_of(record) {
-                self.append(lane, &key_in(lane, record), &payload, append_time)?;
+                number = self.append(lane, &key_in(lane, record), None, &payload, append_time)?;
+            }
+            // What amends a plan must find it among those that wait.
+            if plan_start(record).is_some() {
+                number = self.append(Topic::Plans, &key_in(Topic::Plans, record), planned_for(record), &payload, append_time)?;
             }
             Ok(Receipt { topic, number })
         });
@@ -210,11 +218,12 @@ impl Publisher {
         &mut self,
         topic: Topic,
         key: &[u8],
+        planned_for: Option<TechnicianId>,
         payload: &[u8],
         append_time: Option<Timestamp>,
     ) -> Result<AppendNumber, PublishError> {
         let (name, partitions) = &self.topics[topic as usize];
-        let append = Append { destination: destination(topic, key, *partitions), key, value: payload, append_time };
+        let append = Append { destination: destination(topic, key, planned_for, *partitions), key, value: payload, append_time };
         self.producer.append(name, append).map_err(|source| PublishError::Append { topic: name.clone(), source })
     }
 }

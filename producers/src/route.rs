@@ -2,6 +2,7 @@
 
 use fieldline_log::{Destination, partition_for_key};
 use fieldline_schemas::events::{ActivityType, DeadLetterReason};
+use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::time::DAY_US;
 use fieldline_schemas::{AnyRecord, Rejection, Timestamp, Topic};
 
@@ -42,6 +43,20 @@ pub fn lane_of(record: &AnyRecord<'_>) -> Option<Topic> {
     }
 }
 
+/// Whether a plan's day has not come yet.
+pub fn is_later_plan(record: &AnyRecord<'_>, now: Timestamp) -> bool {
+    plan_start(record).is_some_and(|start| start.since(now) > PLAN_RELEASED_BEFORE_US)
+}
+
+/// Whose plan it is: in `plans` it lies where its technician's log does.
+pub fn planned_for(record: &AnyRecord<'_>) -> Option<TechnicianId> {
+    match record {
+        AnyRecord::ShiftPlan(r) => Some(r.technician_contact_id),
+        AnyRecord::VisitPlan(r) => Some(r.technician_contact_id),
+        _ => None,
+    }
+}
+
 /// When the thing that a plan plans begins; `None` for what is no plan.
 pub fn plan_start(record: &AnyRecord<'_>) -> Option<Timestamp> {
     match record {
@@ -51,9 +66,12 @@ pub fn plan_start(record: &AnyRecord<'_>) -> Option<Timestamp> {
     }
 }
 
-/// An alert's records share the partition of its subject, the text between the first and the last colon of its id;
-/// everything else is partitioned by its key.
-pub(crate) fn destination(topic: Topic, key: &[u8], partitions: i32) -> Destination {
+/// An alert's records share the partition of its subject, the text between the first and the last colon of its id; a plan
+/// that waits lies in the partition of its technician; everything else is partitioned by its key.
+pub(crate) fn destination(topic: Topic, key: &[u8], planned_for: Option<TechnicianId>, partitions: i32) -> Destination {
+    if let Some(technician) = planned_for.filter(|_| topic == Topic::Plans) {
+        return Destination::Partition(partition_for_key(technician.to_string().as_bytes(), partitions));
+    }
     if topic != Topic::AlertEvents {
         return Destination::ByKey;
     }
@@ -71,10 +89,18 @@ mod tests {
 
     #[test]
     fn alerts_go_by_their_subject() {
-        let at = |key: &str| destination(Topic::AlertEvents, key.as_bytes(), 8);
+        let at = |key: &str| destination(Topic::AlertEvents, key.as_bytes(), None, 8);
         assert_eq!(at("S5:abc:1"), Destination::Partition(partition_for_key(b"abc", 8)));
         assert_eq!(at("S1:unknown:3-17"), Destination::Partition(partition_for_key(b"unknown", 8)));
         assert_eq!(at("nothing"), Destination::ByKey);
-        assert_eq!(destination(Topic::Calls, b"a:b:c", 8), Destination::ByKey);
+        assert_eq!(destination(Topic::Calls, b"a:b:c", None, 8), Destination::ByKey);
+    }
+
+    #[test]
+    fn a_plan_waits_where_its_technicians_log_is() {
+        let technician = TechnicianId::from_bytes([7; 16]);
+        let home = Destination::Partition(partition_for_key(technician.to_string().as_bytes(), 8));
+        assert_eq!(destination(Topic::Plans, b"some-id:3", Some(technician), 8), home);
+        assert_eq!(destination(Topic::Activity, b"key", Some(technician), 8), Destination::ByKey);
     }
 }

@@ -10,11 +10,12 @@ use crate::log::{self, Opened, Time};
 use crate::pipeline::processors;
 use anyhow::{Context, Result, bail};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions};
-use fieldline_log::{Append, Batch, Destination, Log, Producer, TopicPartition, read_topic};
+use fieldline_log::{Append, Batch, Destination, Log, Producer, TopicPartition, partition_for_key, read_topic};
 use fieldline_processors::{Driver, ProcessorConfig};
 use fieldline_processors_core::partition::Partition;
 use fieldline_producers::import::{ImportOptions, LivePlan, Source, plan_as_live};
 use fieldline_schemas::alerts::{Alert, AlertState, AlertStep};
+use fieldline_schemas::events::Tick;
 use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -144,7 +145,21 @@ fn replay(config: &Config, history: &History<'_>) -> Result<Outcome> {
     let (shown_from, end) = match history {
         History::Files { plan, until } => {
             let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect();
+            let activity = &names[Topic::Activity as usize];
+            // Nothing is missing between two records of a file: a tick vouches for the time before each, or it would be a gap,
+            // after which flags about absence wait.
+            let mut last: BTreeMap<i32, Timestamp> = BTreeMap::new();
+            let (codec, mut tick) = (Codec::new(), Vec::new());
             for record in plan.iter() {
+                let partition = partition_for_key(record.key, config.topics_partitions);
+                if record.topic == Topic::Activity
+                    && let Some(since) = last.insert(partition, record.at)
+                    && record.at > since
+                {
+                    tick.clear();
+                    codec.encode(&AnyRecord::Tick(Tick { since: Some(since) }), &mut tick);
+                    feed.put(activity, Destination::Partition(partition), b"", &tick, record.at)?;
+                }
                 feed.put(&names[record.topic as usize], Destination::ByKey, record.key, record.payload, record.at)?;
             }
             (Timestamp::MIN, until.unwrap_or(feed.last))

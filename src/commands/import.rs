@@ -144,12 +144,8 @@ fn report(summary: &ImportSummary, elapsed: Duration, json: bool) {
     for (kind, count) in &summary.events_by_kind {
         println!("{count:>10}  {kind}");
     }
-    let later_plans = summary.later_plans();
-    if summary.refused > later_plans {
-        println!("{:>10}  lines refused: see the view dead_letters", summary.refused - later_plans);
-    }
-    if later_plans > 0 {
-        println!("{later_plans:>10}  plans refused and kept nowhere: they start more than 24 h from now; import them again then");
+    if summary.refused > 0 {
+        println!("{:>10}  lines refused: see the view dead_letters", summary.refused);
     }
     if summary.unmapped_keys > 0 {
         println!(

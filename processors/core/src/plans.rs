@@ -45,6 +45,15 @@ struct Plan {
     waiting: Vec<Revision>,
 }
 
+impl Plan {
+    /// A day before its earliest start; of what comes after that, when it has come. So a successor that reads the log behind
+    /// its time releases nothing ahead of it.
+    fn due(&self) -> Timestamp {
+        let came = self.waiting.iter().map(|revision| revision.received_at).min();
+        came.into_iter().fold(self.earliest - RELEASED_BEFORE_US, Timestamp::max)
+    }
+}
+
 impl PlanQueue {
     pub fn new(released_through: Option<Timestamp>) -> Self {
         Self { released_through, ..Self::default() }
@@ -54,7 +63,7 @@ impl PlanQueue {
     pub fn take(&mut self, revision: Revision) {
         let id = revision.id;
         let plan = self.plans.entry(id).or_insert(Plan { earliest: revision.starts_at, waiting: Vec::new() });
-        self.due.remove(&(plan.earliest - RELEASED_BEFORE_US, id));
+        self.due.remove(&(plan.due(), id));
         plan.earliest = plan.earliest.min(revision.starts_at);
         let release_at = plan.earliest - RELEASED_BEFORE_US;
         // What was due and had come before a predecessor released it is in the log, and so is what waited for it to be due.
@@ -70,7 +79,7 @@ impl PlanQueue {
             }
         }
         if !plan.waiting.is_empty() {
-            self.due.insert((release_at, id));
+            self.due.insert((plan.due(), id));
         }
     }
 
@@ -87,9 +96,13 @@ impl PlanQueue {
         {
             self.due.remove(&(due, id));
             let Some(plan) = self.plans.get_mut(&id) else { continue };
-            let mut waiting = std::mem::take(&mut plan.waiting);
-            waiting.sort_by_key(|revision| revision.revision);
-            released.append(&mut waiting);
+            let (mut now, later) = std::mem::take(&mut plan.waiting).into_iter().partition(|waiting| waiting.received_at <= clock);
+            plan.waiting = later;
+            if !plan.waiting.is_empty() {
+                self.due.insert((plan.due(), id));
+            }
+            now.sort_by_key(|revision: &Revision| revision.revision);
+            released.append(&mut now);
         }
         released
     }

@@ -15,7 +15,7 @@ use crate::lifecycle::{self, LifecycleMember};
 use crate::member::StageConfig;
 use crate::station::{Station, Work};
 use crate::worker::{Turn, Worker};
-use fieldline_log::Log;
+use fieldline_log::{Log, TopicPartition};
 use fieldline_processors_core::lifecycle::Settings;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::{Timestamp, Topic};
@@ -91,7 +91,7 @@ impl Driver {
     /// The next instant at which time alone changes something: a timer is due, or a second with records is over.
     pub fn next_due(&self) -> Option<Timestamp> {
         let alerts = self.alerts.as_ref().and_then(|alerts| alerts.lifecycle.next_due());
-        self.worker.stations.iter().filter_map(next_due).chain(alerts).min()
+        self.worker.stations.iter().filter_map(|station| self.due(station)).chain(alerts).min()
     }
 
     /// Processes what was appended, then advances to the next such instant if it is at or before `until`. `None`: there is
@@ -102,7 +102,8 @@ impl Driver {
         if let Some(alerts) = &mut self.alerts {
             alerts.lifecycle.tick_due(due)?;
         }
-        self.tick_where(due, |station| next_due(station) == Some(due))?;
+        let stations = self.partitions_where(|station| self.due(station) == Some(due));
+        self.tick(due, stations)?;
         Ok(Some(due))
     }
 
@@ -110,7 +111,8 @@ impl Driver {
     /// it is finished and put out.
     pub fn advance_to(&mut self, instant: Timestamp) -> Result<(), ProcessorError> {
         while self.step(instant)?.is_some() {}
-        self.tick_where(instant, |station| station.clock.is_none_or(|clock| clock < instant))
+        let behind = self.partitions_where(|station| station.clock.is_none_or(|clock| clock < instant));
+        self.tick(instant, behind)
     }
 
     /// Commits what is finished.
@@ -123,10 +125,18 @@ impl Driver {
         self.worker.commit()
     }
 
-    fn tick_where(&mut self, instant: Timestamp, is_due: impl Fn(&Station) -> bool) -> Result<(), ProcessorError> {
+    fn due(&self, station: &Station) -> Option<Timestamp> {
+        [next_due(station), self.worker.plan_due(station)].into_iter().flatten().min()
+    }
+
+    /// Partitions of technicians with their clocks.
+    fn partitions_where(&self, is_due: impl Fn(&Station) -> bool) -> Vec<(TopicPartition, Option<Timestamp>)> {
         let due = self.worker.stations.iter().filter(|station| station.topic == Topic::Activity && is_due(station));
-        let due: Vec<_> = due.map(|station| (station.at.clone(), station.clock)).collect();
-        for (at, since) in due {
+        due.map(|station| (station.at.clone(), station.clock)).collect()
+    }
+
+    fn tick(&mut self, instant: Timestamp, partitions: Vec<(TopicPartition, Option<Timestamp>)>) -> Result<(), ProcessorError> {
+        for (at, since) in partitions {
             self.worker.tick(&at, Tick { since }, Some(instant))?;
         }
         self.worker.flush()?;

@@ -17,6 +17,7 @@ mod lifecycle;
 mod member;
 mod note;
 mod outlet;
+mod plans;
 mod progress;
 mod run;
 mod station;

@@ -5,8 +5,13 @@ use crate::error::ProcessorError;
 use crate::ledger::Ledger;
 use crate::note::{Note, flags_hash, topic_id_text};
 use crate::progress::PartitionProgress;
+<<<<<<< HEAD
 use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
 use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, SETTLED_US, Settings};
+=======
+use fieldline_log::{AppendNumber, Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
+use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
+>>>>>>> life
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Timestamp, Topic};
 use std::time::{Duration, Instant};
@@ -31,7 +36,9 @@ pub struct Station {
     /// When the log's time last moved here, by the wall clock.
     pub moved_at: Instant,
     pub progress: PartitionProgress,
-    note: Note,
+    /// The last append of a plan.
+    pub released: AppendNumber,
+    pub note: Note,
 }
 
 impl Station {
@@ -105,7 +112,18 @@ impl Station {
             rebuild: (start < live_from).then_some((start, live_from)),
             ..PartitionProgress::default()
         };
-        Ok(Self { at, topic, work, ledger: Ledger::default(), live_from, clock: None, moved_at: Instant::now(), progress, note })
+        Ok(Self {
+            at,
+            topic,
+            work,
+            ledger: Ledger::default(),
+            live_from,
+            clock: None,
+            moved_at: Instant::now(),
+            progress,
+            released: 0,
+            note,
+        })
     }
 
     /// What may be committed now that could not before.

@@ -3,6 +3,7 @@
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::outlet::dead_letter;
+use crate::plans::Plans;
 use crate::station::{Station, Work};
 use fieldline_log::{Append, AppendNumber, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition, crash};
 use fieldline_processors_core::partition::{Effects, Input, Position, Record};
@@ -22,7 +23,7 @@ const SOURCES: [Topic; 3] = [Topic::Activity, Topic::Calls, Topic::Operations];
 pub enum Turn {
     Records(usize),
     Ownership,
-    /// Records are there, and wait for a schema that the registry has not told yet.
+    /// Records are there, and wait for a schema that the registry has not told yet; or plans were read.
     Waiting,
     Idle,
 }
@@ -48,6 +49,9 @@ pub struct Worker {
     output: Output,
     pub stations: Vec<Station>,
     effects: Effects,
+    plans: Option<Plans>,
+    /// Everything up to this append is acknowledged.
+    acknowledged: AppendNumber,
     committed_at: Instant,
 }
 
@@ -68,8 +72,11 @@ impl Worker {
             alert_events: Topic::AlertEvents.full_name(&config.prefix),
             event_time: config.event_time,
         };
+        let plans = Plans::open(&config.prefix, &config.schemas, config.tick_every.is_none(), log.as_ref())?;
         Ok(Self {
             decoder: config.schemas.codec(),
+            plans,
+            acknowledged: 0,
             config,
             log,
             consumer,
@@ -96,6 +103,9 @@ impl Worker {
                         "partition taken over"
                     );
                     self.config.progress.set(&station.at, station.progress);
+                    if let Some(plans) = self.plans.as_mut().filter(|_| station.topic == Topic::Activity) {
+                        plans.follow(station.at.partition, &station.note)?;
+                    }
                     self.stations.push(station);
                 }
                 self.stations.sort_by(|a, b| a.at.cmp(&b.at));
@@ -123,6 +133,7 @@ impl Worker {
             }
             Polled::Idle => Turn::Idle,
         };
+        let turn = if self.release_plans()? && turn == Turn::Idle { Turn::Waiting } else { turn };
         self.settle()?;
         if self.committed_at.elapsed() >= self.config.commit_every {
             self.commit()?;
@@ -190,10 +201,37 @@ impl Worker {
         Ok(())
     }
 
+    /// Appends the plans whose day has come by the clocks of their partitions; whether more of them may wait to be read.
+    fn release_plans(&mut self) -> Result<bool, ProcessorError> {
+        let Some(plans) = &mut self.plans else { return Ok(false) };
+        let has_read = plans.look()?;
+        for station in self.stations.iter_mut().filter(|station| station.topic == Topic::Activity) {
+            let partition = station.at.partition;
+            let Some(clock) = station.clock.filter(|_| station.progress.position >= station.live_from) else { continue };
+            for revision in plans.release(partition, clock) {
+                let (destination, append_time) = (Destination::Partition(partition), self.output.event_time.then_some(clock));
+                let append = Append { destination, key: &revision.key, value: &revision.payload, append_time };
+                let appended = self.output.producer.append(&station.at.topic, append);
+                station.released = appended.map_err(ProcessorError::log("releasing a plan into", &station.at))?;
+            }
+            if plans.is_caught_up(partition) && self.acknowledged >= station.released {
+                station.note.released_through = Some(clock.0);
+            }
+        }
+        Ok(has_read)
+    }
+
+    /// The next instant at which a plan of the partition is to be released.
+    pub fn plan_due(&self, station: &Station) -> Option<Timestamp> {
+        let plans = self.plans.as_ref().filter(|_| station.topic == Topic::Activity);
+        plans.and_then(|plans| plans.next_due(station.at.partition)).filter(|due| station.clock.is_none_or(|clock| *due > clock))
+    }
+
     /// Hands over what is taken, and notes what is acknowledged.
     fn settle(&mut self) -> Result<(), ProcessorError> {
         let acknowledged = self.output.producer.acknowledged();
         let acknowledged = acknowledged.map_err(|source| ProcessorError::Group { doing: "appending results", source })?;
+        self.acknowledged = acknowledged;
         self.stations.iter_mut().for_each(|station| station.ledger.acknowledged(acknowledged));
         Ok(())
     }
@@ -234,7 +272,12 @@ impl Worker {
     }
 
     fn forget(&mut self, partitions: &[TopicPartition]) {
-        self.stations.retain(|station| !partitions.contains(&station.at));
+        let gone = self.stations.extract_if(.., |station| partitions.contains(&station.at));
+        for station in gone.filter(|station| station.topic == Topic::Activity) {
+            if let Some(plans) = &mut self.plans {
+                plans.forget(station.at.partition);
+            }
+        }
         partitions.iter().for_each(|at| self.config.progress.remove(at));
     }
 

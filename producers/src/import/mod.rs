@@ -41,7 +41,7 @@ pub fn import(
     let plan = ParsePlan { codec: publisher.codec().clone(), received_at: Some(publisher.now()), imported: options.imported };
     let outcome = run(sources, options, plan, progress, &mut |chunk| {
         for entry in &chunk.entries {
-            publisher.append(entry.topic, chunk.key(entry), chunk.payload(entry), None)?;
+            publisher.append(entry.topic, chunk.key(entry), entry.planned_for, chunk.payload(entry), None)?;
         }
         Ok(())
     });

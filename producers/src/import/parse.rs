@@ -5,11 +5,13 @@ use super::reader::RawChunk;
 use super::source::Source;
 use super::summary::{Refusal, RefusedLine};
 use crate::publisher::checked;
-use crate::route::{PLAN_RELEASED_BEFORE_US, lane_of, plan_start, topic_of};
+use crate::route::{PLAN_RELEASED_BEFORE_US, is_later_plan, lane_of, plan_start, planned_for, topic_of};
 use fieldline_schemas::events::{DeadLetter, DeadLetterReason};
+use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::json::read_json;
 use fieldline_schemas::{AnyRecord, Codec, Kind, Missing, Rejection, Timestamp, Topic, key_in};
 use std::borrow::Cow;
+use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What lines are taken as.
@@ -27,6 +29,8 @@ pub(super) struct ParsePlan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub topic: Topic,
+    /// Of a plan that waits.
+    pub planned_for: Option<TechnicianId>,
     /// The instant that as-live order goes by.
     pub at: Timestamp,
     pub key_start: usize,
@@ -90,14 +94,14 @@ impl Parser {
             let line = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
             if line.iter().all(u8::is_ascii_whitespace) {
                 chunk.blank += 1;
-            } else if let Err(rejection) = self.line(&mut chunk, line, number) {
+            } else if let Err(rejection) = self.line(&mut chunk, line) {
                 self.refuse(&mut chunk, number, line, rejection);
             }
         }
         chunk
     }
 
-    fn line(&mut self, chunk: &mut ParsedChunk, line: &[u8], number: u64) -> Result<(), Rejection> {
+    fn line(&mut self, chunk: &mut ParsedChunk, line: &[u8]) -> Result<(), Rejection> {
         if line.len() > LINE_BYTES_MAX {
             let detail = format!("a line of {} bytes, at most {LINE_BYTES_MAX} are read", line.len());
             return Err(Rejection::new(DeadLetterReason::TooLarge, detail));
@@ -110,20 +114,12 @@ impl Parser {
         let topic = topic_of(&record)?;
         mark_imported(&mut record, self.plan.imported);
         let at = match self.plan.received_at {
-            Some(received_at) => {
-                if plan_start(&record).is_some_and(|start| start.since(received_at) > PLAN_RELEASED_BEFORE_US) {
-                    chunk.refused.push(RefusedLine {
-                        file: self.file.clone(),
-                        line: number,
-                        refusal: Refusal::LaterPlan,
-                        detail: "the plan starts more than 24 h from now: import it again 24 h before its start".to_owned(),
-                    });
-                    return Ok(());
-                }
-                received_at
-            }
+            Some(received_at) => received_at,
             None => live_time(&record, read.received_at),
         };
+        // A replay puts each plan into its technician's log when that log's time has come; otherwise the owner of the log does.
+        let (waits, is_later) = (self.plan.received_at.is_some() && plan_start(&record).is_some(), is_later_plan(&record, at));
+        let topic = if waits && is_later { Topic::Plans } else { topic };
         let key_start = chunk.bytes.len();
         chunk.bytes.extend_from_slice(&key_in(topic, &record));
         let payload_start = chunk.bytes.len();
@@ -135,15 +131,28 @@ impl Parser {
             return Err(rejection);
         }
         let payload_end = chunk.bytes.len();
-        chunk.entries.push(Entry { topic, at, key_start, payload_start, payload_end });
+        chunk.entries.push(Entry { topic, planned_for: planned_for(&record), at, key_start, payload_start, payload_end });
         if let Some(lane) = lane_of(&record) {
-            chunk.entries.push(Entry { topic: lane, at, key_start, payload_start, payload_end });
+            chunk.entries.push(Entry { topic: lane, planned_for: None, at, key_start, payload_start, payload_end });
+        }
+        if waits && !is_later {
+            self.copy_to_plans(chunk, &record, at, payload_start..payload_end);
         }
         chunk.kinds[record.kind() as usize] += 1;
         chunk.events += 1;
         chunk.unmapped += read.unmapped as u64;
         self.last_at = at;
         Ok(())
+    }
+
+    /// What amends a plan must find it among those that wait, also when its day has come.
+    fn copy_to_plans(&self, chunk: &mut ParsedChunk, record: &AnyRecord<'_>, at: Timestamp, payload: Range<usize>) {
+        let key_start = chunk.bytes.len();
+        chunk.bytes.extend_from_slice(&key_in(Topic::Plans, record));
+        let payload_start = chunk.bytes.len();
+        chunk.bytes.extend_from_within(payload);
+        let (planned_for, payload_end) = (planned_for(record), chunk.bytes.len());
+        chunk.entries.push(Entry { topic: Topic::Plans, planned_for, at, key_start, payload_start, payload_end });
     }
 
     /// A bad line is reported and kept as a dead letter. Its source position is the path as it was given, a fingerprint
@@ -167,7 +176,7 @@ impl Parser {
         let payload_start = chunk.bytes.len();
         self.plan.codec.encode(&letter, &mut chunk.bytes);
         let payload_end = chunk.bytes.len();
-        chunk.entries.push(Entry { topic: Topic::DeadLetters, at: self.last_at, key_start, payload_start, payload_end });
+        chunk.entries.push(Entry { topic: Topic::DeadLetters, planned_for: None, at: self.last_at, key_start, payload_start, payload_end });
         chunk.refused.push(RefusedLine {
             file: self.file.clone(),
             line: number,

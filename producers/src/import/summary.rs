@@ -12,15 +12,12 @@ use std::time::Duration;
 pub enum Refusal {
     /// It cannot be understood; it is among the dead letters.
     Reason(DeadLetterReason),
-    /// A plan that starts more than 24 h from now: understood, not taken, and not kept.
-    LaterPlan,
 }
 
 impl Refusal {
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::Reason(reason) => reason.symbol(),
-            Self::LaterPlan => "later_plan",
         }
     }
 }
@@ -52,7 +49,7 @@ pub struct ImportSummary {
     /// Records appended, dead letters and copies aside.
     pub events: u64,
     pub events_by_kind: BTreeMap<&'static str, u64>,
-    /// Lines refused; each is a dead letter, later plans aside.
+    /// Lines refused; each is a dead letter.
     pub refused: u64,
     pub refused_by_reason: BTreeMap<Refusal, u64>,
     /// The first of them.
@@ -63,10 +60,6 @@ pub struct ImportSummary {
 }
 
 impl ImportSummary {
-    pub fn later_plans(&self) -> u64 {
-        self.refused_by_reason.get(&Refusal::LaterPlan).copied().unwrap_or(0)
-    }
-
     pub(super) fn add(&mut self, chunk: &mut ParsedChunk, refused_kept_max: usize) {
         self.lines += chunk.lines;
         self.blank_lines += chunk.blank;

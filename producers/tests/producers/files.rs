@@ -79,7 +79,6 @@ fn only_bad_lines_are_refused_and_each_is_named_and_kept() {
         .iter()
         .map(|r| match r.refusal {
             Refusal::Reason(reason) => (r.line, reason),
-            Refusal::LaterPlan => panic!("{r}"),
         })
         .collect();
     assert_eq!(named, expected);
@@ -189,7 +188,7 @@ fn errors_name_the_file_and_the_line() {
 }
 
 #[test]
-fn later_plans_are_refused_with_what_to_do_and_unknown_keys_are_counted() {
+fn later_plans_wait_and_unknown_keys_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let plan = r#"{"event":"shift_plan","id":"c14361c9-8a9a-51b6-80ae-32253fb51c99","revision":0,"technician_contact_id":"126e3ab1-b189-5b22-8abe-bc5abc119d0f","planned_start":"2150-01-01T08:00:00Z","planned_end":"2150-01-01T16:00:00Z"}"#;
     let strange = activity(1, "shift_start")
@@ -197,8 +196,13 @@ fn later_plans_are_refused_with_what_to_do_and_unknown_keys_are_counted() {
     let text = [plan.to_owned(), plan.replace("2150", "2015"), strange].join("\n");
     let log = memory_log();
     let summary = import_into(&log, &[write(folder.path(), "plans.ndjson", text.as_bytes())]);
-    assert_eq!((summary.events, summary.later_plans(), summary.unmapped_keys), (2, 1, 2));
-    assert!(summary.refused_lines[0].to_string().contains("plans.ndjson line 1: later_plan: "), "{}", summary.refused_lines[0]);
+    assert_eq!((summary.events, summary.refused, summary.unmapped_keys), (3, 0, 2));
+    let home = records_of(&log, Topic::Activity)[0].partition;
+    let waiting = records_of(&log, Topic::Plans);
+    assert_eq!(waiting.len(), 2, "the later one, and the one that has been, for what amends it");
+    assert!(waiting.iter().all(|plan| plan.partition == home && plan.key == "c14361c9-8a9a-51b6-80ae-32253fb51c99:0"));
+    let is_plan = |r: &&crate::records::Read| matches!(r.record, AnyRecord::ShiftPlan(_));
+    assert_eq!(records_of(&log, Topic::Activity).iter().filter(is_plan).count(), 1);
     assert!(records_of(&log, Topic::DeadLetters).is_empty());
     let kept = records_of(&log, Topic::Activity).into_iter().any(|r| match r.record {
         AnyRecord::TechnicianActivity(a) => a.common.metadata.as_deref() == Some(r#"{"unmapped":{"colour":"red","mood":3}}"#),

@@ -116,7 +116,7 @@ fn an_emergency_goes_to_the_technicians_log_and_to_the_lane() {
 }
 
 #[test]
-fn plans_are_taken_until_a_day_ahead() {
+fn plans_of_the_next_day_go_to_the_technicians_log_and_all_wait_in_plans() {
     let log = memory_log();
     let mut publisher = publisher(&log);
     let plan = |start: Timestamp| {
@@ -128,11 +128,16 @@ fn plans_are_taken_until_a_day_ahead() {
     for start in [NOW - 400 * DAY_US, NOW, NOW + DAY_US] {
         publisher.publish_json(&plan(start)).unwrap();
     }
-    let error = publisher.publish_json(&plan(NOW + DAY_US + 1)).unwrap_err();
-    assert!(matches!(error, PublishError::LaterPlan { .. }));
-    assert!(error.to_string().contains("send it again 24 h before its start"), "{error}");
+    let (later, sent) = publisher.publish_json(&plan(NOW + DAY_US + 1)).unwrap();
+    assert_eq!(later.topic, Topic::Plans);
     publisher.flush(Duration::from_secs(1)).unwrap();
-    assert_eq!(records_of(&log, Topic::Activity).len(), 3);
+    let known = records_of(&log, Topic::Activity);
+    assert_eq!(known.len(), 3);
+    // All of them are where an amendment looks for them, in the partition of the technician's log.
+    let waiting = records_of(&log, Topic::Plans);
+    assert_eq!(waiting.len(), 4);
+    assert_eq!((&waiting[3].record, waiting[3].key.as_str()), (&sent, "c14361c9-8a9a-51b6-80ae-32253fb51c99:0"));
+    assert!(waiting.iter().all(|found| found.partition == known[0].partition));
 }
 
 #[test]

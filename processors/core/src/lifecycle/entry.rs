@@ -172,8 +172,8 @@ pub(super) fn update(alert: &mut Alert<'static>, flag: &Flag<'_>) -> (bool, Seve
     (!is_same, before)
 }
 
-pub(super) fn owned(text: &Cow<'_, str>) -> Cow<'static, str> {
-    Cow::Owned(text.clone().into_owned())
+pub(super) fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }
 
 fn owned_location(location: &Location<'_>) -> Location<'static> {
@@ -181,6 +181,6 @@ fn owned_location(location: &Location<'_>) -> Location<'static> {
         latitude: location.latitude,
         longitude: location.longitude,
         accuracy_meters: location.accuracy_meters,
-        address: location.address.as_ref().map(owned),
+        address: location.address.as_deref().map(owned),
     }
 }

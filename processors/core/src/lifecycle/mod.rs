@@ -244,7 +244,8 @@ impl Lifecycle {
 
     /// Lets go of what a resolved alert no longer needs.
     fn compact(&mut self, clock: Timestamp) {
-        while let Some((_, id)) = self.whole.pop_front_if(|(resolved_at, _)| clock.since(*resolved_at) > WHOLE_US) {
+        while self.whole.front().is_some_and(|(resolved_at, _)| clock.since(*resolved_at) > WHOLE_US) {
+            let Some((_, id)) = self.whole.pop_front() else { return };
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.compact(clock);
             }

@@ -145,7 +145,7 @@ impl Lifecycle {
             cause: Cow::Borrowed(cause),
             caused_by: Some(action.id),
             actor: action.actor_contact_id,
-            note: action.note.as_ref().map(owned),
+            note: action.note.as_deref().map(owned),
         };
         let is_emergency = flag == FlagCode::S1;
         match (action.action, state) {

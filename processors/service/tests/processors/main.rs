@@ -5,5 +5,6 @@ mod alerts;
 mod bench;
 mod driver;
 mod live;
+mod plans;
 mod takeover;
 mod zombie;
