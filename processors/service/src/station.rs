@@ -5,13 +5,8 @@ use crate::error::ProcessorError;
 use crate::ledger::Ledger;
 use crate::note::{Note, flags_hash, topic_id_text};
 use crate::progress::PartitionProgress;
-<<<<<<< HEAD
-use fieldline_log::{Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
-use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, SETTLED_US, Settings};
-=======
 use fieldline_log::{AppendNumber, Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
-use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, Settings};
->>>>>>> life
+use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, SETTLED_US, Settings};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Timestamp, Topic};
 use std::time::{Duration, Instant};
