@@ -16,7 +16,7 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
-use fieldline_schemas::time::HOUR_US;
+use fieldline_schemas::time::{HOUR_US, MINUTE_US};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
@@ -159,6 +159,7 @@ impl Pipeline {
             schemas: self.schemas.clone(),
             event_time: time == Time::Events,
             tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
+            flags: self.config.flags,
             ..ProcessorConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
         let stop = self.stop.clone();
@@ -323,5 +324,10 @@ impl Pipeline {
 
 /// The formulas with the configured settings.
 pub fn definition(config: &Config) -> Definition {
-    Definition { number: config.definition_number, finality_us: config.definition_finality_hours * HOUR_US, ..Definition::default() }
+    Definition {
+        number: config.definition_number,
+        finality_us: config.definition_finality_hours * HOUR_US,
+        missing_end_after_plan_us: config.definition_missing_end_minutes * MINUTE_US,
+        ..Definition::default()
+    }
 }
