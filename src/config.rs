@@ -7,9 +7,10 @@ mod receivers;
 
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
+use fieldline_processors_core::flags::FlagSettings;
 use fieldline_registry::RegistryTarget;
 use fieldline_schemas::Version;
-use fieldline_schemas::time::{MINUTE_US, SECOND_US};
+use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,15 @@ pub const KEYS: &[Key] = &[
     key("definition.finality_hours", "72", "Hours after the close of a shift, or the last event of a visit, when its row becomes final."),
     key("definition.geofence_radius_meters", "250", "Radius of a visit's geofence in meters where its plan gives none (A20)."),
     key("definition.accuracy_max_meters", "500", "A position less accurate than so many meters is none (A21)."),
+    key("definition.missing_end_minutes", "60", "Minutes after the planned end from which a shift_end is missing (A02, S5, S6)."),
+    key("flags.quiet_seconds", "60", "Seconds without a record of a technician before a flag about absence opens: a burst raises nothing."),
+    key("flags.gap_hold_seconds", "60", "Seconds that flags about absence wait after an outage, for what was held up."),
+    key("flags.check_in_minutes", "60", "S4: minutes within which a lone worker in travel, on site or at work is to be heard of."),
+    key("flags.check_in_grace_minutes", "5", "S4: minutes that are added to them."),
+    key("flags.missing_end_error_hours", "16", "S5: hours after the start of a shift from which its missing end is an error."),
+    key("flags.travel_hours", "6", "S7: hours of travel that count as silence."),
+    key("flags.device_seconds", "600", "S8: seconds without contact from a device that sends heartbeats."),
+    key("flags.window_minutes", "15", "S11: minutes after the end of a visit's window without an arrival."),
 ];
 
 /// Validated settings.
@@ -143,6 +153,8 @@ pub struct Config {
     pub definition_finality_hours: i64,
     pub definition_geofence_radius_meters: u32,
     pub definition_accuracy_max_meters: i32,
+    pub definition_missing_end_minutes: i64,
+    pub flags: FlagSettings,
 }
 
 /// Where actions on alerts are taken.
@@ -274,6 +286,18 @@ impl Config {
             definition_finality_hours: number("definition.finality_hours", 1, 8_760)? as i64,
             definition_geofence_radius_meters: number("definition.geofence_radius_meters", 1, 100_000)? as u32,
             definition_accuracy_max_meters: number("definition.accuracy_max_meters", 1, 100_000)? as i32,
+            definition_missing_end_minutes: number("definition.missing_end_minutes", 0, 1_440)? as i64,
+            flags: FlagSettings {
+                quiet_us: number("flags.quiet_seconds", 1, 3_600)? as i64 * SECOND_US,
+                gap_hold_us: number("flags.gap_hold_seconds", 1, 3_600)? as i64 * SECOND_US,
+                check_in_us: number("flags.check_in_minutes", 1, 1_440)? as i64 * MINUTE_US,
+                check_in_grace_us: number("flags.check_in_grace_minutes", 0, 1_440)? as i64 * MINUTE_US,
+                missing_end_error_us: number("flags.missing_end_error_hours", 1, 48)? as i64 * HOUR_US,
+                travel_us: number("flags.travel_hours", 1, 23)? as i64 * HOUR_US,
+                device_us: number("flags.device_seconds", 30, 86_400)? as i64 * SECOND_US,
+                window_us: number("flags.window_minutes", 0, 1_440)? as i64 * MINUTE_US,
+                ..FlagSettings::default()
+            },
         })
     }
 }

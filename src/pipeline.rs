@@ -20,7 +20,7 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::Tick;
-use fieldline_schemas::time::HOUR_US;
+use fieldline_schemas::time::{HOUR_US, MINUTE_US};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::deliver::{self, DeliverConfig, DeliverControl, policy};
@@ -403,6 +403,7 @@ pub fn processors(config: &Config, time: Time) -> ProcessorConfig {
     ProcessorConfig {
         event_time: time == Time::Events,
         tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
+        flags: config.flags,
         ..ProcessorConfig::new(&config.topics_prefix, definition(config))
     }
 }
@@ -414,6 +415,7 @@ pub fn definition(config: &Config) -> Definition {
         finality_us: config.definition_finality_hours * HOUR_US,
         geofence_radius_meters: config.definition_geofence_radius_meters as f64,
         accuracy_max_meters: config.definition_accuracy_max_meters,
+        missing_end_after_plan_us: config.definition_missing_end_minutes * MINUTE_US,
         ..Definition::default()
     }
 }

@@ -7,7 +7,7 @@ use super::{Place, WrongCommand, instant};
 use crate::cli::Backtest;
 use crate::config::Config;
 use crate::log::{self, Opened, Time};
-use crate::pipeline::processors;
+use crate::pipeline::{definition, processors};
 use anyhow::{Context, Result, bail};
 use fieldline_log::embedded::{EmbeddedLog, EmbeddedOptions};
 use fieldline_log::{Append, Batch, Destination, Log, Producer, TopicPartition, partition_for_key, read_topic};
@@ -83,8 +83,7 @@ pub fn run(before: &Config, after: &Config, arguments: &Backtest) -> Result<()> 
             History::Files { plan: &plan, until }
         }
     };
-    let differs =
-        before.alerts != after.alerts || processors(before, Time::Events).definition != processors(after, Time::Events).definition;
+    let differs = before.alerts != after.alerts || before.flags != after.flags || definition(before) != definition(after);
     let first = replay(before, &history)?;
     let second = if differs { Some(replay(after, &history)?) } else { None };
     if let History::Files { plan, .. } = &history

@@ -285,7 +285,6 @@ impl Partition {
         });
         let rules = rules(&self.settings, self.last_gap);
         let technician = &mut self.slots[slot as usize];
-        technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
         if !technician.is_changed() {
             technician.advance(clock);
             if !self.is_unsettled && technician.is_stale() {
@@ -296,6 +295,8 @@ impl Partition {
             }
         }
         let technician = &mut self.slots[slot as usize];
+        // After what left the window: that withdraws nothing, and this may.
+        technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
         let (inserted, about) = technician.insert(&record.input);
         if let Some(flag) = technician.emergency(&record.input, &inserted, clock, self.settings.flags.late_us) {
             let step = technician.take_flag_step(record.offset);

@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests: what fails to answer fails the test, in its helpers too")]
 
 mod emergency;
+mod laws;
 mod missing_end;
 mod restart;
+#[expect(dead_code, reason = "shared with the laws of the partition, which use more of it")]
+#[path = "../partition/scenario.rs"]
+mod scenario;
 mod script;
 mod silence;
 mod windows;

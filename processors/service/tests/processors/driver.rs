@@ -147,3 +147,32 @@ fn a_fact_that_is_too_old_is_asked_of_history() {
     assert_eq!((request.partition, request.offset, request.clock), (home(technician(1)), 0, START));
     assert_eq!(request.from, START - 100 * DAY_US);
 }
+
+/// A flag is on `alert_events` where the records of its technician's alerts are, once, whoever put it out.
+#[test]
+fn flags_go_where_the_alerts_of_the_technician_are() {
+    use fieldline_schemas::alerts::FlagStanding;
+    let bench = Bench::new(MemoryOptions::default());
+    let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+    let start = |who| activity(who, 0, START, ActivityType::ShiftStart);
+    for who in 0..6 {
+        bench.send(&[(START, start(who))]);
+    }
+    bench.send(&[(START, activity(6, 1, START, ActivityType::EmergencyStop))]);
+    driver.advance_to(START + 10 * HOUR_US).unwrap();
+    driver.commit().unwrap();
+    drop(driver);
+    let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+    driver.advance_to(START + 12 * HOUR_US).unwrap();
+    driver.commit().unwrap();
+    drop(driver);
+    Driver::new(bench.config(), bench.log()).unwrap().advance_to(START + 13 * HOUR_US).unwrap();
+    let found = bench.read(Topic::AlertEvents);
+    assert_eq!(found.len(), 7);
+    for (partition, at, record) in &found {
+        let AnyRecord::Flag(flag) = record else { panic!("{record:?}") };
+        assert_eq!(*partition, home(flag.technician_contact_id.unwrap()));
+        assert_eq!((flag.standing, *at), (FlagStanding::Raised, flag.opened_at));
+        assert_eq!(flag.opened_at, if flag.alert_id.starts_with("S5:") { START + 11 * HOUR_US } else { START });
+    }
+}
