@@ -34,6 +34,9 @@ pub(crate) enum Mode {
     Absorb,
 }
 
+/// Finds when the earliest activity happened that stands and fits.
+type FirstActivity<'a> = dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp> + 'a;
+
 /// The moment at which flags are looked at.
 pub(crate) struct Now<'a> {
     pub technician: TechnicianId,
@@ -138,14 +141,13 @@ impl Flags {
         after_gap.max(after_arrival)
     }
 
-    /// Brings the flags up to `now`. `conditions` is room that is used again. `first_activity` finds the earliest activity that
-    /// stands and fits.
+    /// Brings the flags up to `now`. `conditions` is room that is used again.
     pub fn update(
         &mut self,
         mode: Mode,
         now: &Now<'_>,
         conditions: &mut Vec<Condition>,
-        first_activity: &dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp>,
+        first_activity: &FirstActivity<'_>,
         flags: &mut Vec<Flag<'static>>,
     ) {
         conditions.clear();
@@ -238,12 +240,7 @@ impl Flags {
         self.flag(raised, FlagStanding::Raised, reasoning, now)
     }
 
-    fn untrue(
-        &self,
-        raised: &Raised,
-        now: &Now<'_>,
-        first_activity: &dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp>,
-    ) -> Flag<'static> {
+    fn untrue(&self, raised: &Raised, now: &Now<'_>, first_activity: &FirstActivity<'_>) -> Flag<'static> {
         let Condition { code, cause, about_at, visit_id, .. } = raised.condition;
         let stands = |cause: Cause| first_activity(&|e| Cause::Event(e.id) == cause).is_some();
         let superseded_at = || {
