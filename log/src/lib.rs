@@ -94,6 +94,10 @@ pub trait Log: Send + Sync {
     /// What any group has committed; for watching other stages' frontiers.
     fn committed(&self, group: &str, partition: &TopicPartition) -> Result<Option<Committed>>;
     fn producer(&self) -> Result<Box<dyn Producer>>;
+    /// One that never waits for more records to send along: for few records that are urgent.
+    fn prompt_producer(&self) -> Result<Box<dyn Producer>> {
+        self.producer()
+    }
     /// Joins `group` and subscribes to `topics`.
     fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>>;
 }

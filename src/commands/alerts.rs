@@ -68,7 +68,7 @@ fn show(config: &Config, alert_id: &str, json: bool) -> Result<()> {
         "SELECT as_of, step, state, severity, round, cause, reasoning, note FROM ({history}) SETTINGS output_format_pretty_row_numbers = 0"
     );
     let attempts = format!(
-        "SELECT attempted_at, receiver, notification, attempt, outcome, status, waited_ms, took_ms, detail FROM ({deliveries}) \
+        "SELECT attempted_at, receiver, notification, attempt, outcome, status, waited_seconds, took_seconds, detail FROM ({deliveries}) \
          SETTINGS output_format_pretty_row_numbers = 0"
     );
     for query in [steps, attempts] {
@@ -208,7 +208,7 @@ fn test(config: &Config, severity: &str) -> Result<()> {
     let (answer, is_seen) = Way::find(config)?.send(config, "/v1/alerts/test", &json!({ "severity": severity }), own, seen)?;
     let alert_id = answer["alert_id"].as_str().unwrap_or_default().to_owned();
     let attempts = format!(
-        "SELECT receiver, channel, outcome, status, waited_ms, took_ms, detail FROM alert_deliveries WHERE alert_id = {} \
+        "SELECT receiver, channel, outcome, status, waited_seconds, took_seconds, detail FROM alert_deliveries WHERE alert_id = {} \
          ORDER BY receiver, attempted_at",
         quoted(&alert_id)
     );

@@ -309,9 +309,12 @@ fn one(outcome: &Outcome, text: &mut String) {
     }
 }
 
+/// The same page before and after.
+type Sides<'p> = (Option<&'p Page>, Option<&'p Page>);
+
 /// Page by page, those of the same alert and step beside each other.
 fn both(before: &Outcome, after: &Outcome, text: &mut String) {
-    let mut rows: BTreeMap<(&str, &str, u32), (Option<&Page>, Option<&Page>)> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, &str, u32), Sides<'_>> = BTreeMap::new();
     let mut counts: BTreeMap<(bool, &str, &str), u32> = BTreeMap::new();
     for (is_after, page) in before.pages.iter().map(|page| (false, page)).chain(after.pages.iter().map(|page| (true, page))) {
         let count = counts.entry((is_after, &page.alert_id, page.step)).or_default();

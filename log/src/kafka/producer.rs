@@ -82,8 +82,9 @@ pub(super) struct KafkaProducer {
 }
 
 impl KafkaProducer {
-    pub(super) fn open(cluster: Arc<Cluster>) -> Result<Self> {
-        let producer = properties::producer(&cluster.config).create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
+    pub(super) fn open(cluster: Arc<Cluster>, linger: Duration) -> Result<Self> {
+        let producer =
+            properties::producer(&cluster.config, linger).create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
         let (targets, flight) = (Vec::new(), InFlight::default());
         Ok(Self { cluster, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })
     }

@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel as Level;
 use std::time::Duration;
 
 /// What a producer waits for more records before it sends a batch.
-const LINGER: Duration = Duration::from_millis(5);
+pub(super) const LINGER: Duration = Duration::from_millis(5);
 /// What a consumer holds of records fetched ahead, in KiB, all partitions together.
 const FETCHED_AHEAD_KIB_MAX: usize = 32 << 10;
 /// How often a member asks whether the group is changing. The default of three seconds is how long every change would take.
@@ -108,9 +108,10 @@ pub(super) fn outsider(config: &KafkaConfig, group: &str) -> ClientConfig {
     client
 }
 
-pub(super) fn producer(config: &KafkaConfig) -> ClientConfig {
+/// `linger`: how long a record waits for others to travel with.
+pub(super) fn producer(config: &KafkaConfig, linger: Duration) -> ClientConfig {
     let mut client = common(config);
-    let defaults = [("linger.ms", ms(LINGER)), ("queue.buffering.max.messages", IN_FLIGHT_RECORDS_MAX.to_string())];
+    let defaults = [("linger.ms", ms(linger)), ("queue.buffering.max.messages", IN_FLIGHT_RECORDS_MAX.to_string())];
     for (name, value) in defaults {
         if !config.properties.contains_key(name) {
             client.set(name, value);

@@ -23,7 +23,7 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     pub fn open(log: &dyn Log, prefix: &str, codec: Codec, event_time: bool) -> Result<Self, ProcessorError> {
-        let producer = log.producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
+        let producer = log.prompt_producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         let count = |topic: Topic| {
             let name = topic.full_name(prefix);
             let found =

@@ -47,7 +47,7 @@ pub(super) struct Journal {
 impl Journal {
     pub fn open(log: &dyn Log, prefix: &str, schemas: &Registry) -> Result<Self, DeliverError> {
         Ok(Self {
-            producer: log.producer().map_err(doing(|| "opening a producer of deliveries".to_owned()))?,
+            producer: log.prompt_producer().map_err(doing(|| "opening a producer of deliveries".to_owned()))?,
             deliveries: Destined::find(log, Topic::Deliveries, prefix)?,
             alert_events: Destined::find(log, Topic::AlertEvents, prefix)?,
             codec: schemas.codec(),
