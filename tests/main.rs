@@ -8,6 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
+mod alerts;
 mod arrival;
 mod cli;
 mod kills;

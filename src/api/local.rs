@@ -1,5 +1,6 @@
 //! The way from a command to the process that holds the data folder: a file that only its owner can read.
 
+use crate::desk::Unfit;
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -92,6 +93,7 @@ pub fn call(local: &Local, method: &str, path: &str, body: Option<&serde_json::V
             }
             let told: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
             match told.as_ref().and_then(|told| told["error"].as_str()) {
+                Some(error) if status == axum::http::StatusCode::BAD_REQUEST => Err(Unfit(error.to_owned()).into()),
                 Some(error) => bail!("{error}"),
                 None => bail!("{}: it answered {status}", doing()),
             }

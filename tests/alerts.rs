@@ -1,0 +1,88 @@
+//! Alerts as people meet them: on the command line beside a `run`, over HTTP behind a token, in a backtest, in the demo.
+
+use crate::support::events;
+use crate::support::folder::Folder;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+/// Status of a request to `address`.
+fn status(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n{authorization}Content-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_running_process_takes_actions_from_commands_and_over_http() {
+    const TOKEN: &str = "a token of the test's own";
+    let folder = Folder::new();
+    let api = ["--set", "api.listen=127.0.0.1:0", "--set", &format!("api.token={TOKEN}"), "run"];
+    let mut run = folder.spawn(&api);
+    run.wait_until_said("fieldline runs on");
+
+    let tested = folder.ok(&["alerts", "test", "--severity", "critical"]);
+    assert!(tested.stdout.contains("terminal") && tested.stdout.contains("acknowledged"), "{tested:?}");
+    assert!(run.said("stderr").contains("a test of the way to the receivers"), "{}", run.said("stderr"));
+    let listed = folder.ok(&["alerts", "list", "--all", "--flag", "S12", "--json"]);
+    let alert: serde_json::Value = serde_json::from_str(listed.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!((&alert["state"], &alert["severity"]), (&"resolved".into(), &"critical".into()));
+    assert_eq!(folder.ok(&["alerts", "list"]).stdout.matches("S12").count(), 0, "what is resolved is listed with --all only");
+    let shown = folder.ok(&["alerts", "show", alert["alert_id"].as_str().unwrap(), "--json"]);
+    assert!(shown.stdout.contains("\"step\":\"notified\""), "{shown:?}");
+
+    for (arguments, told) in [
+        (&["alerts", "resolve", "nonsense"][..], "no alert id"),
+        (&["alerts", "resolve", "S1:a:b"], "reason"),
+        (&["alerts", "resolve", "S1:a:b", "--reason", "boredom"], "false_alarm"),
+        (&["alerts", "silence", "--until", "8h", "--flag", "S1"], "S1 and S6"),
+        (&["alerts", "silence", "--until", "2020-01-01T00:00:00Z"], "over already"),
+        (&["alerts", "note", "S5:a:b"], "--note"),
+        (&["alerts", "test", "--severity", "dire"], "critical"),
+    ] {
+        let outcome = folder.run(arguments);
+        assert!(outcome.code == Some(2) && outcome.stderr.contains(told), "{arguments:?}: {outcome:?}");
+    }
+    folder.ok(&["alerts", "silence", "--until", "8h", "--flag", "S11", "--note", "roadworks"]);
+
+    let said = run.said("stderr");
+    let address = said.split("actions on alerts at http://").nth(1).unwrap().split('/').next().unwrap();
+    let acknowledge = "/v1/alerts/S5:a:b/acknowledge";
+    assert_eq!(status(address, "POST", acknowledge, None, "{}"), 401);
+    assert_eq!(status(address, "POST", acknowledge, Some("another token altogether"), "{}"), 401);
+    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), "{}"), 202);
+    assert_eq!(status(address, "POST", "/v1/alerts/S1:a:b/resolve", Some(TOKEN), "{}"), 400);
+    assert_eq!(status(address, "POST", "/v1/alerts/S5:a:b/explode", Some(TOKEN), "{}"), 404);
+    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), &format!("{{\"note\":\"{}\"}}", "x".repeat(200_000))), 413);
+    assert_eq!(status(address, "GET", "/v1/alerts?flag=S5'%20OR%201", Some(TOKEN), ""), 200);
+    assert!(!said.contains(TOKEN), "{said}");
+}
+
+#[test]
+fn a_listener_without_a_token_is_refused() {
+    let outcome = Folder::new().run(&["--set", "api.listen=127.0.0.1:0", "run"]);
+    assert!(outcome.code == Some(2) && outcome.stderr.contains("api.token"), "{outcome:?}");
+}
+
+#[test]
+fn a_backtest_tells_the_same_twice_and_what_a_threshold_changes() {
+    let folder = Folder::new();
+    let file = folder.write("day.ndjson", &events::simulated(60, 2, 5, "heavy"));
+    let pages = |arguments: &[&str]| folder.ok(&[arguments, &["backtest", &file]].concat()).stdout;
+    let (first, second) = (pages(&[]), pages(&[]));
+    assert_eq!(first, second);
+    assert!(first.contains("S5:") && first.lines().last().is_some_and(|line| !line.contains("nobody")), "{first}");
+    let both = pages(&["--set", "flags.travel_hours=1"]);
+    assert!(both.starts_with("before") && both.contains("after"), "{both}");
+    let json: serde_json::Value = serde_json::from_str(&folder.ok(&["backtest", &file, "--json"]).stdout).unwrap();
+    let opened = json["pages"].as_array().unwrap().iter().filter(|page| page["step"] == "opened").count() as u64;
+    let alerts: u64 = json["flags"].as_object().unwrap().values().map(|tally| tally["alerts"].as_u64().unwrap()).sum();
+    assert!(opened > 0 && opened <= alerts, "{opened} of {alerts}");
+    assert!(!folder.path().join("backtest").exists(), "nothing of it stays");
+}
