@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context, Result, ensure};
-use fieldline_log::{Append, Destination, Log, partition_for_key};
+use fieldline_log::{Append, Destination, Log};
 use fieldline_producers::{Publisher, PublisherConfig};
 use fieldline_registry::Registry;
 use fieldline_schemas::alerts::{Flag, FlagCode, FlagOrigin, FlagStanding, Silence};
@@ -160,8 +160,7 @@ impl Desk {
         self.codec.encode(&AnyRecord::Flag(flag), &mut value);
         let described = self.log.describe_topic(&self.alert_events)?;
         let partitions = described.with_context(|| format!("topic {} does not exist", self.alert_events))?.partitions;
-        let subject = subject_of(&alert_id).unwrap_or_default().as_bytes();
-        let destination = Destination::Partition(partition_for_key(subject, partitions));
+        let destination = Destination::of_alert(&alert_id, partitions);
         let mut producer = self.log.producer()?;
         producer.append(&self.alert_events, Append { destination, key: alert_id.as_bytes(), value: &value, append_time: None })?;
         producer.flush(FLUSH_WAIT_MAX)?;

@@ -74,6 +74,14 @@ pub enum Destination {
     Partition(i32),
 }
 
+impl Destination {
+    /// Of an alert's records: they share the partition of its subject; an id without one goes by its key.
+    pub fn of_alert(alert_id: &str, partitions: i32) -> Self {
+        let by_subject = |subject: &str| Self::Partition(partition_for_key(subject.as_bytes(), partitions));
+        fieldline_schemas::subject_of(alert_id).map_or(Self::ByKey, by_subject)
+    }
+}
+
 /// A record to append.
 #[derive(Clone, Copy, Debug)]
 pub struct Append<'a> {

@@ -72,13 +72,8 @@ pub(crate) fn destination(topic: Topic, key: &[u8], planned_for: Option<Technici
     if let Some(technician) = planned_for.filter(|_| topic == Topic::Plans) {
         return Destination::Partition(partition_for_key(technician.to_string().as_bytes(), partitions));
     }
-    if topic != Topic::AlertEvents {
-        return Destination::ByKey;
-    }
-    let first = key.iter().position(|&b| b == b':');
-    let last = key.iter().rposition(|&b| b == b':');
-    match (first, last) {
-        (Some(first), Some(last)) if first < last => Destination::Partition(partition_for_key(&key[first + 1..last], partitions)),
+    match std::str::from_utf8(key) {
+        Ok(alert_id) if topic == Topic::AlertEvents => Destination::of_alert(alert_id, partitions),
         _ => Destination::ByKey,
     }
 }

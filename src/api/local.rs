@@ -2,13 +2,13 @@
 
 use crate::desk::Unfit;
 use anyhow::{Context, Result, bail};
+use fieldline_sinks::engine::write_private;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,17 +38,7 @@ impl Local {
     /// Writes the file, whole or not at all; it goes with the guard.
     pub fn write(&self, data_dir: &Path) -> Result<LocalFile> {
         let path = data_dir.join(FILE);
-        let unfinished = data_dir.join(format!("{FILE}.new"));
-        let write = || {
-            match fs::remove_file(&unfinished) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            fs::rename(&unfinished, &path)
-        };
-        write().with_context(|| format!("writing {}", path.display()))?;
+        write_private(data_dir, FILE, &serde_json::to_vec(self)?).with_context(|| format!("writing {}", path.display()))?;
         Ok(LocalFile { path })
     }
 }

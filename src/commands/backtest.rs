@@ -14,7 +14,7 @@ use fieldline_log::{Append, Batch, Destination, Log, Producer, TopicPartition, p
 use fieldline_processors::{Driver, ProcessorConfig};
 use fieldline_processors_core::partition::Partition;
 use fieldline_producers::import::{ImportOptions, LivePlan, Source, plan_as_live};
-use fieldline_schemas::alerts::{Alert, AlertState, AlertStep};
+use fieldline_schemas::alerts::{Alert, AlertState};
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic};
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ const FOLDER: &str = "backtest";
 struct Page {
     at: Timestamp,
     alert_id: String,
+    flag: &'static str,
     notification: u32,
     step: &'static str,
     severity: &'static str,
@@ -249,8 +250,7 @@ fn collect(log: &dyn Log, config: &Config, shown_from: Timestamp) -> Result<Outc
     }
     outcome.pages.sort();
     for page in &outcome.pages {
-        let tally = outcome.tallies.entry(flag_of(&page.alert_id, &latest)).or_default();
-        tally.pages += 1;
+        outcome.tallies.entry(page.flag).or_default().pages += 1;
     }
     for alert in latest.values().filter(|alert| alert.stamp.as_of >= shown_from) {
         let tally = outcome.tallies.entry(alert.flag.symbol()).or_default();
@@ -263,17 +263,13 @@ fn collect(log: &dyn Log, config: &Config, shown_from: Timestamp) -> Result<Outc
     Ok(outcome)
 }
 
-fn flag_of(alert_id: &str, latest: &BTreeMap<String, Alert<'static>>) -> &'static str {
-    latest.get(alert_id).map_or("", |alert| alert.flag.symbol())
-}
-
 fn page(alert: &Alert<'_>) -> Page {
-    let step: AlertStep = alert.step;
     Page {
         at: alert.stamp.as_of,
         alert_id: alert.alert_id.to_string(),
+        flag: alert.flag.symbol(),
         notification: alert.notification,
-        step: step.symbol(),
+        step: alert.step.symbol(),
         severity: alert.severity.symbol(),
         cause: alert.cause.to_string(),
         reasoning: alert.reasoning.to_string(),

@@ -1,9 +1,9 @@
 //! What a stage of alerts puts out: encoded, addressed, and handed over at once.
 
 use crate::error::ProcessorError;
-use fieldline_log::{Append, AppendNumber, Destination, Log, Producer, TopicPartition, partition_for_key};
+use fieldline_log::{Append, AppendNumber, Destination, Log, Producer, TopicPartition};
 use fieldline_schemas::events::{DeadLetter, Tick};
-use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, subject_of};
+use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -39,10 +39,9 @@ impl Outlet {
         self.bytes.clear();
         self.codec.encode(record, &mut self.bytes);
         let key = key_of(record);
-        let subject = std::str::from_utf8(&key).ok().and_then(subject_of);
         let count = self.partitions.iter().find(|(known, _)| *known == topic).map(|(_, count)| *count);
-        let destination = match (subject, count) {
-            (Some(subject), Some(count)) => Destination::Partition(partition_for_key(subject.as_bytes(), count)),
+        let destination = match (std::str::from_utf8(&key), count) {
+            (Ok(alert_id), Some(count)) => Destination::of_alert(alert_id, count),
             _ => Destination::ByKey,
         };
         let append = Append { destination, key: &key, value: &self.bytes, append_time: self.event_time.then_some(clock) };

@@ -2,14 +2,14 @@
 
 use crate::pipeline::Pipeline;
 use anyhow::{Context, Result};
-use fieldline_log::{Append, Batch, Consumer, Destination, Polled, Producer, partition_for_key};
+use fieldline_log::{Append, Batch, Consumer, Destination, Polled, Producer};
 use fieldline_schemas::alerts::{Alert, AlertStep, FlagCode};
 use fieldline_schemas::events::{ActionKind, AlertAction, ResolveReason};
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::MINUTE_US;
-use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic, subject_of};
+use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub struct Desk {
     partitions: i32,
     /// Emergencies that were acknowledged, and when they are to be resolved.
     helped: BTreeMap<String, Timestamp>,
-    acknowledged: BTreeMap<String, bool>,
+    acknowledged: BTreeSet<String>,
     told: BTreeMap<(FlagCode, AlertStep), u32>,
     counted: BTreeMap<FlagCode, (u32, u32)>,
 }
@@ -42,7 +42,7 @@ impl Desk {
             alert_events,
             partitions: described.partitions,
             helped: BTreeMap::new(),
-            acknowledged: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
             told: BTreeMap::new(),
             counted: BTreeMap::new(),
         })
@@ -77,7 +77,7 @@ impl Desk {
             let Ok(AnyRecord::Alert(alert)) = codec.decode(record.value) else { continue };
             self.hear(&alert, say);
             // Nobody looked for a minute: the second page is answered.
-            if alert.step == AlertStep::Escalated && self.acknowledged.insert(alert.alert_id.to_string(), true).is_none() {
+            if alert.step == AlertStep::Escalated && self.acknowledged.insert(alert.alert_id.to_string()) {
                 self.act(producer, &alert.alert_id, ActionKind::Acknowledge, None, clock)?;
                 self.helped.insert(alert.alert_id.to_string(), clock + HELP_TAKES_US);
             }
@@ -128,8 +128,7 @@ impl Desk {
         });
         let mut value = Vec::new();
         self.codec.encode(&record, &mut value);
-        let subject = subject_of(alert_id).unwrap_or_default().as_bytes();
-        let destination = Destination::Partition(partition_for_key(subject, self.partitions));
+        let destination = Destination::of_alert(alert_id, self.partitions);
         let append = Append { destination, key: alert_id.as_bytes(), value: &value, append_time: Some(clock) };
         producer.append(&self.alert_events, append)?;
         Ok(())

@@ -3,12 +3,12 @@
 use super::book::{Book, Recalled};
 use super::config::DeliverConfig;
 use super::{DeliverError, doing};
-use fieldline_log::{Append, Destination, Log, Polled, Producer, TopicPartition, partition_for_key};
+use fieldline_log::{Append, Destination, Log, Polled, Producer, TopicPartition};
 use fieldline_registry::Registry;
 use fieldline_schemas::alerts::{Delivery, DeliveryOutcome};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
-use fieldline_schemas::{Codec, Timestamp, subject_of};
+use fieldline_schemas::{Codec, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -64,15 +64,13 @@ impl Journal {
     }
 
     fn append(&mut self, delivery: Delivery<'_>, topics: &[Topic]) -> Result<(), DeliverError> {
-        let key = delivery.alert_id.as_bytes().to_vec();
-        let subject = subject_of(&delivery.alert_id).map(|subject| subject.as_bytes().to_vec());
+        let alert_id = delivery.alert_id.to_string();
         self.bytes.clear();
         self.codec.encode(&AnyRecord::Delivery(delivery), &mut self.bytes);
         for topic in topics {
             let topic = if *topic == Topic::AlertEvents { &self.alert_events } else { &self.deliveries };
-            let by_subject = |subject: &Vec<u8>| Destination::Partition(partition_for_key(subject, topic.partitions));
-            let destination = subject.as_ref().map_or(Destination::ByKey, by_subject);
-            let append = Append { destination, key: &key, value: &self.bytes, append_time: None };
+            let destination = Destination::of_alert(&alert_id, topic.partitions);
+            let append = Append { destination, key: alert_id.as_bytes(), value: &self.bytes, append_time: None };
             self.producer.append(&topic.name, append).map_err(doing(|| format!("recording an attempt on {}", topic.name)))?;
         }
         // Handed over at once: what is acknowledged and not recorded would be sent again after a crash.

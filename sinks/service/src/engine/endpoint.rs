@@ -43,18 +43,8 @@ impl Endpoint {
 
     /// Writes the file whole or not at all.
     pub(super) fn write(&self, data_dir: &Path) -> Result<(), EngineError> {
-        let path = data_dir.join(ENDPOINT_FILE);
-        let unfinished = data_dir.join(format!("{ENDPOINT_FILE}.new"));
-        let write = || {
-            match fs::remove_file(&unfinished) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            fs::rename(&unfinished, &path)
-        };
-        write().map_err(EngineError::file("writing", &path))
+        let write = || write_private(data_dir, ENDPOINT_FILE, &serde_json::to_vec(self)?);
+        write().map_err(EngineError::file("writing", data_dir.join(ENDPOINT_FILE)))
     }
 
     /// Removes the file if it is still about this engine.
@@ -64,4 +54,16 @@ impl Endpoint {
             let _ = fs::remove_file(data_dir.join(ENDPOINT_FILE));
         }
     }
+}
+
+/// Writes a file of the folder that only its owner can read, whole or not at all.
+pub fn write_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = folder.join(format!("{name}.new"));
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    file.write_all(bytes)?;
+    fs::rename(&unfinished, folder.join(name))
 }

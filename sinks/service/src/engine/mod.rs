@@ -25,7 +25,7 @@ mod supervisor;
 use std::io;
 use std::path::PathBuf;
 
-pub use endpoint::{ENDPOINT_FILE, Endpoint};
+pub use endpoint::{ENDPOINT_FILE, Endpoint, write_private};
 pub use server::serve;
 pub use supervisor::{Engine, EngineCommand, EngineConfig};
 
