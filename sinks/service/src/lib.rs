@@ -5,7 +5,7 @@
 //! * `migrate`: brings a database to what this release expects, from `migrations/`.
 //! * `engine`: the embedded ClickHouse. `deliver`: alerts to receivers.
 //! * `histogram`: what is observed of inserts. `history`: computes the past again; `recompute`: what is asked of it for a new definition.
-//! * `verify`: proves that what is stored follows from the log.
+//! * `verify`: proves that what is stored follows from the log. `watch`: whether emergencies would get through.
 
 pub mod clickhouse;
 pub mod deliver;
@@ -18,6 +18,7 @@ pub mod recompute;
 pub mod results_sink;
 pub mod sink;
 pub mod verify;
+pub mod watch;
 pub mod writer;
 
 pub use clickhouse::{Answer, ClickHouseTarget, Connection, Database, Deadlines};

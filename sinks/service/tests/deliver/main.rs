@@ -10,3 +10,4 @@ mod hostile;
 mod receiver;
 mod restart;
 mod silence;
+mod watch;
