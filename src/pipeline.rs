@@ -8,6 +8,7 @@
 //! emergency ─► lane ──────► alert_events ─► lifecycle ─► alerts
 //! flags of the processors ──┘                   └─► activity (clearances)
 //! alerts ─► delivery ─► receivers
+//! watch ─► emergency ─► … ─► beats ─► watch
 //! ```
 
 mod watched;
@@ -26,6 +27,7 @@ use fieldline_schemas::time::{HOUR_US, MINUTE_US};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::deliver::{self, DeliverConfig, DeliverControl, policy};
+use fieldline_sinks::watch::{self, WatchConfig, WatchControl};
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +43,9 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// Few records pass the stages of alerts, and a wait for them should not be long.
 const ALERTS_COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// An S12 that is not an alert after so long is told past the log.
+const DIRECT_AFTER: Duration = Duration::from_secs(10);
 
 pub use watched::Watched;
 
@@ -78,6 +83,7 @@ pub struct Pipeline {
     sinks: [Arc<SinkControl>; 2],
     history: Arc<SinkControl>,
     delivery: Arc<DeliverControl>,
+    watch: Arc<WatchControl>,
     ended: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<Result<()>>)>,
 }
@@ -110,6 +116,7 @@ impl Pipeline {
             sinks: [SinkControl::new(), SinkControl::new()],
             history: SinkControl::new(),
             delivery: Arc::default(),
+            watch: WatchControl::new(),
             ended: Arc::default(),
             threads: Vec::new(),
         };
@@ -188,6 +195,25 @@ impl Pipeline {
         self.stage("delivery", move |log| Ok(deliver::run(config, log, control)?))
     }
 
+    /// Watches over this process's stages from now on, and where it tells receivers also over the way of an emergency.
+    pub fn start_watch(&mut self) -> Result<()> {
+        let settings = self.config.watch.clone();
+        let has_receivers = !self.delivery.receivers.is_empty();
+        let config = WatchConfig {
+            prefix: self.config.topics_prefix.clone(),
+            schemas: self.schemas.clone(),
+            rhythm: settings.rhythm.filter(|_| has_receivers),
+            limits: settings.limits,
+            clock_off_us: settings.clock_off_us,
+            ping: settings.ping.filter(|_| has_receivers),
+            direct_after: DIRECT_AFTER,
+            receivers: self.config.receivers.receivers.clone(),
+            routes: self.config.receivers.routes.clone(),
+        };
+        let (control, watched) = (Arc::clone(&self.watch), self.watched());
+        self.stage("watch", move |log| Ok(watch::run(config, log, Box::new(move || watched.places()), control)?))
+    }
+
     fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
         let log = Arc::clone(&self.log);
         let thread = std::thread::Builder::new().name(name.replace(' ', "-")).spawn(move || run(log));
@@ -206,6 +232,7 @@ impl Pipeline {
             alerts: [("lane", Arc::clone(&self.lane)), ("lifecycle", Arc::clone(&self.lifecycle))],
             sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
             delivery: Arc::clone(&self.delivery),
+            watch: Arc::clone(&self.watch),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
             schemas: self.schemas.clone(),
             ended: Arc::clone(&self.ended),
@@ -339,6 +366,7 @@ impl Pipeline {
     pub fn stop(mut self) -> Result<()> {
         self.stop.stop();
         self.delivery.stop();
+        self.watch.stop();
         self.sinks.iter().chain([&self.history]).for_each(|control| control.stop());
         let mut outcome = Ok(());
         for (name, thread) in self.threads.drain(..) {

@@ -1,6 +1,7 @@
 //! The watch's hands in the log. They may be stuck for as long as the log is; whoever judges is on another thread.
 
 use super::control::WatchControl;
+use super::clock::{Moment, Sighting};
 use super::pulse::Station;
 use fieldline_log::{Append, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
 use fieldline_registry::Registry;
@@ -34,6 +35,8 @@ pub(super) enum Order {
 /// What is heard from it.
 pub(super) enum Heard {
     CameBy { station: Station, partition: usize, number: u64 },
+    /// The newest beat, as the log's clock had it.
+    Seen { partition: usize, sighting: Sighting },
     /// An S12 on `alerts`.
     Alert { alert_id: String, is_open: bool },
 }
@@ -49,14 +52,14 @@ pub(super) struct Messenger {
     pub watch: u64,
     pub control: Arc<WatchControl>,
     pub tell: Sender<Heard>,
-    pub now: fn() -> Timestamp,
+    pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
     pub producer: Option<Box<dyn Producer>>,
     /// The producer has something that the log has not acknowledged in time.
     pub is_stuck: bool,
     pub flags: VecDeque<Flag<'static>>,
     pub beat: Option<u64>,
     /// The newest beat, and when it was handed over.
-    pub sent: Option<(u64, Instant)>,
+    pub sent: Option<(u64, Moment)>,
     pub alerts: Alerts,
 }
 
@@ -136,10 +139,11 @@ impl Messenger {
         }
         if let Some(number) = beat {
             let topic = Topic::Emergency.full_name(&self.prefix);
-            self.sent = Some((number, Instant::now()));
+            let sent = (self.now)();
+            self.sent = Some((number, sent));
             for partition in 0..self.partitions.0 {
                 bytes.clear();
-                let record = Beat { watch: self.watch, number, partition }.emergency((self.now)());
+                let record = Beat { watch: self.watch, number, partition }.emergency(sent.wall);
                 self.codec.encode(&record, &mut bytes);
                 let destination = Destination::Partition(partition.into());
                 producer.append(&topic, Append { destination, key: &key_of(&record), value: &bytes, append_time: None })?;
@@ -205,9 +209,9 @@ impl Messenger {
             // What is not understood is the business of others.
             let Ok(any) = self.codec.decode(record.value) else { continue };
             match any {
-                AnyRecord::Flag(flag) => self.came_by(Station::Lane, flag.caused_by.map(Beat::of)),
+                AnyRecord::Flag(flag) => self.came_by(Station::Lane, flag.caused_by.map(Beat::of), flag.as_of),
                 AnyRecord::Alert(alert) if alert.alert_id.starts_with("S12:beat:") => {
-                    self.came_by(Station::Lifecycle, alert.stamp.caused_by.map(Beat::of));
+                    self.came_by(Station::Lifecycle, alert.stamp.caused_by.map(Beat::of), alert.opened_at);
                 }
                 AnyRecord::Alert(alert) if alert.flag == FlagCode::S12 => {
                     let (version, is_open) = (alert.stamp.version, alert.state != AlertState::Resolved);
@@ -236,13 +240,14 @@ impl Messenger {
         }
     }
 
-    fn came_by(&self, station: Station, beat: Option<Beat>) {
+    fn came_by(&self, station: Station, beat: Option<Beat>, append_time: Timestamp) {
         let Some(beat) = beat.filter(|beat| beat.watch == self.watch) else { return };
-        let sent = self.sent.filter(|(number, _)| *number == beat.number && station == Station::Lifecycle);
-        if let Some((_, at)) = sent {
-            self.control.beat_seconds.observe(at.elapsed().as_secs_f64());
-        }
         let (partition, number) = (usize::from(beat.partition), beat.number);
+        if let Some((_, sent)) = self.sent.filter(|(newest, _)| *newest == number && station == Station::Lifecycle) {
+            let heard = (self.now)();
+            self.control.beat_seconds.observe(heard.steady.since(sent.steady).max(0) as f64 / 1e6);
+            self.say(Heard::Seen { partition, sighting: Sighting { sent, heard, append_time } });
+        }
         self.say(Heard::CameBy { station, partition, number });
     }
 }

@@ -7,25 +7,30 @@
 //!   ├─ the log did not carry it: receivers, directly
 //!   └─ every beat is back: the switch outside is pinged
 //! ```
-//! * `pulse`: which beats are missed; `breaches`: what follows. Both pure.
+//! * `pulse`: which beats are missed; `stalls`: who stands still or is behind; `clock`: whether the log's goes as ours does;
+//!   `breaches`: what follows. All pure.
 //! * `messenger`: a thread that works in the log, and may be stuck with it. `ping`: the switch outside. `control`: what is seen.
 //!
-//! Who judges touches no log and waits for nobody. Each process with receivers has a watch of its own that knows its own beats
-//! by their ids; an S12's id follows from the component and the beat that was missed first, so two watches raise one alert.
+//! Who judges touches no log and waits for nobody. Each process has a watch of its own, those with receivers send beats, each
+//! knows its own by their ids; an S12's id follows from the component and when it began, so two watches raise one alert.
 
 mod breaches;
+mod clock;
 mod control;
 mod messenger;
 mod ping;
 mod pulse;
+mod stalls;
 
 pub use control::WatchControl;
 pub use ping::PingTarget;
 pub use pulse::Rhythm;
+pub use stalls::{Limits, Place};
 
 use crate::deliver::{DeliverError, Direct, Receiver, Route};
 use breaches::{Breaches, Finding, Step};
-use fieldline_log::{Error as LogError, Log};
+use clock::{Clocks, Moment};
+use fieldline_log::{Error as LogError, Log, Reading};
 use fieldline_registry::Registry;
 use fieldline_schemas::alerts::{Flag, FlagStanding};
 use fieldline_schemas::events::Severity;
@@ -33,6 +38,7 @@ use fieldline_schemas::{Timestamp, Topic};
 use messenger::{Heard, Messenger, Order, orders};
 use ping::Switch;
 use pulse::{Missed, Pulse, Station};
+use stalls::Stalls;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, RecvTimeoutError, SyncSender, channel};
@@ -40,6 +46,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What is judged so often at least.
 const JUDGE_EVERY: Duration = Duration::from_millis(100);
+/// And how far the stages are is asked this often.
+const LOOK_EVERY_US: i64 = 1_000_000;
 
 /// What the watch needs to know.
 #[derive(Clone, Debug)]
@@ -47,7 +55,11 @@ pub struct WatchConfig {
     /// Stands before topic and group names.
     pub prefix: String,
     pub schemas: Registry,
-    pub rhythm: Rhythm,
+    /// `None`: this process sends no beats.
+    pub rhythm: Option<Rhythm>,
+    pub limits: Limits,
+    /// The log's clock may be off by less than this, microseconds.
+    pub clock_off_us: i64,
     pub ping: Option<PingTarget>,
     /// What the log has not made an alert of after so long is told past it.
     pub direct_after: Duration,
@@ -56,8 +68,11 @@ pub struct WatchConfig {
     pub routes: Vec<Route>,
 }
 
+/// How far each stage of this process is.
+pub type Look = dyn Fn() -> Vec<(Place, Reading)> + Send;
+
 /// Watches until `control` asks it to stop.
-pub fn run(config: WatchConfig, log: Arc<dyn Log>, control: Arc<WatchControl>) -> Result<(), DeliverError> {
+pub fn run(config: WatchConfig, log: Arc<dyn Log>, look: Box<Look>, control: Arc<WatchControl>) -> Result<(), DeliverError> {
     let start = |what: &str| {
         let what = what.to_owned();
         move |reason: String| DeliverError::Start { what, reason }
@@ -76,6 +91,12 @@ pub fn run(config: WatchConfig, log: Arc<dyn Log>, control: Arc<WatchControl>) -
         found.map(|found| found.partitions).ok_or_else(missing)
     };
     let lanes = u16::try_from(partitions(Topic::Emergency)?).unwrap_or(u16::MAX);
+    let (began, instant) = (wall_now(), Instant::now());
+    let now = move || {
+        let passed_us = i64::try_from(instant.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Moment { wall: wall_now(), steady: began + passed_us }
+    };
+    let now: Arc<dyn Fn() -> Moment + Send + Sync> = Arc::new(now);
     let (tell, heard) = channel();
     let (order, ordered) = orders();
     let messenger = Messenger {
@@ -87,7 +108,7 @@ pub fn run(config: WatchConfig, log: Arc<dyn Log>, control: Arc<WatchControl>) -
         watch: uuid::Uuid::new_v4().as_u64_pair().1,
         control: Arc::clone(&control),
         tell,
-        now: wall_now,
+        now: Arc::clone(&now),
         producer: None,
         is_stuck: false,
         flags: VecDeque::new(),
@@ -98,11 +119,18 @@ pub fn run(config: WatchConfig, log: Arc<dyn Log>, control: Arc<WatchControl>) -
     let hands = std::thread::Builder::new().name("watch-log".to_owned()).spawn(move || messenger.run(&ordered));
     let hands = hands.map_err(|error| start("the watch")(error.to_string()))?;
 
-    control.set_whole(wall_now());
+    if config.rhythm.is_some() {
+        control.set_whole(began);
+    }
     let judge = Judge {
-        pulse: Pulse::new(config.rhythm, lanes.into()),
+        pulse: config.rhythm.map(|rhythm| Pulse::new(rhythm, lanes.into())),
+        clocks: Clocks::new(config.clock_off_us),
+        stalls: Stalls::new(config.limits),
+        look,
+        look_at: began,
+        of_stages: Findings::default(),
         breaches: Breaches::new(i64::try_from(config.direct_after.as_micros()).unwrap_or(i64::MAX)),
-        began: (wall_now(), Instant::now()),
+        now,
         whole: None,
         orders: order,
         waiting: VecDeque::new(),
@@ -117,11 +145,23 @@ pub fn run(config: WatchConfig, log: Arc<dyn Log>, control: Arc<WatchControl>) -
     Ok(())
 }
 
+/// What is wrong, and which components are well.
+#[derive(Clone, Debug, Default)]
+struct Findings {
+    wrong: Vec<Finding>,
+    well: BTreeSet<String>,
+}
+
 struct Judge {
-    pulse: Pulse,
+    pulse: Option<Pulse>,
+    clocks: Clocks,
+    stalls: Stalls,
+    look: Box<Look>,
+    /// When the stages are looked at next, and what was found of them last.
+    look_at: Timestamp,
+    of_stages: Findings,
     breaches: Breaches,
-    /// By this machine's clock and by one that never goes back.
-    began: (Timestamp, Instant),
+    now: Arc<dyn Fn() -> Moment + Send + Sync>,
     /// The newest beat that came back through every partition.
     whole: Option<u64>,
     orders: SyncSender<Order>,
@@ -141,39 +181,34 @@ impl Judge {
                 // The messenger has panicked; whoever joins it says so.
                 Err(RecvTimeoutError::Disconnected) => return self.control.stop(),
             }
-            self.judge(self.now());
+            self.judge();
         }
-    }
-
-    /// This machine's clock as it was at the beginning, and what has passed since.
-    fn now(&self) -> Timestamp {
-        let (began, instant) = self.began;
-        began + i64::try_from(instant.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 
     fn hear(&mut self, heard: Heard) {
         match heard {
-            Heard::CameBy { station, partition, number } => self.pulse.came_by(station, partition, number, self.now()),
+            Heard::CameBy { station, partition, number } => {
+                let now = (self.now)().steady;
+                self.pulse.iter_mut().for_each(|pulse| pulse.came_by(station, partition, number, now));
+            }
+            Heard::Seen { partition, sighting } => self.clocks.see(partition, sighting),
             Heard::Alert { alert_id, is_open } => self.breaches.heard(&alert_id, is_open),
         }
     }
 
-    fn judge(&mut self, now: Timestamp) {
-        let missed = self.pulse.judge(now);
-        // The messenger has its hands full: a beat that it does not take is missed.
-        if let Some(number) = self.pulse.beat(now) {
-            _ = self.orders.try_send(Order::Beat(number));
+    fn judge(&mut self) {
+        let Moment { wall, steady: now } = (self.now)();
+        if now >= self.look_at {
+            self.look_at = now + LOOK_EVERY_US;
+            self.of_stages = Findings::default();
+            let Findings { wrong, well } = &mut self.of_stages;
+            self.stalls.judge((now, wall), &(self.look)(), wrong, well);
         }
-        let mut well = BTreeSet::new();
-        let whole = self.pulse.whole();
-        if whole.is_some() {
-            well.extend(Station::ALL.map(|station| station.name().to_owned()));
-        } else if let Some(missed) = &missed {
-            // What lies before it on the way has passed beats on.
-            well.extend(Station::ALL.into_iter().filter(|station| *station < missed.station).map(|station| station.name().to_owned()));
-        }
+        let Findings { mut wrong, mut well } = self.of_stages.clone();
+        self.clocks.judge(&mut wrong, &mut well);
+        let whole = self.judge_beats(now, &mut wrong, &mut well);
         let mut steps = Vec::new();
-        self.breaches.judge(now, missed.iter().map(finding).collect(), &well, &mut steps);
+        self.breaches.judge(now, wrong, &well, &mut steps);
         steps.into_iter().for_each(|step| self.follow(step));
         while let Some(flag) = self.waiting.pop_front() {
             if self.orders.try_send(Order::Append(Box::new(flag.clone()))).is_err() {
@@ -189,6 +224,23 @@ impl Judge {
                 switch.ping(&self.control);
             }
         }
+    }
+
+    /// The newest beat, if it came back through every partition.
+    fn judge_beats(&mut self, now: Timestamp, wrong: &mut Vec<Finding>, well: &mut BTreeSet<String>) -> Option<u64> {
+        let pulse = self.pulse.as_mut()?;
+        let missed = pulse.judge(now);
+        // The messenger has its hands full: a beat that it does not take is missed.
+        if let Some(number) = pulse.beat(now) {
+            _ = self.orders.try_send(Order::Beat(number));
+        }
+        let whole = pulse.whole();
+        // What lies before the first that misses one has passed beats on.
+        let first = missed.as_ref().map(|missed| missed.station);
+        let are_well = |station: &Station| first.map_or(whole.is_some(), |first| *station < first);
+        well.extend(Station::ALL.into_iter().filter(are_well).map(|station| station.name().to_owned()));
+        wrong.extend(missed.iter().map(finding));
+        whole
     }
 
     fn follow(&mut self, step: Step) {

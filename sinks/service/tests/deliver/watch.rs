@@ -4,12 +4,12 @@ use crate::bench::{PREFIX, Running, config, log, wait_until, webhook};
 use crate::receiver::{Answer, Receiver};
 use crate::restart::{HANGS, Mortal};
 use fieldline_log::memory::MemoryLog;
-use fieldline_log::{Log, TopicPartition};
+use fieldline_log::{Log, Reading, TopicPartition};
 use fieldline_processors::{ProcessorError, StageConfig, StopToken, run_lane, run_lifecycle};
 use fieldline_processors_core::lifecycle::Settings;
 use fieldline_schemas::Topic;
 use fieldline_sinks::deliver::{Deadlines, DeliverError, Endpoint, Hidden};
-use fieldline_sinks::watch::{self, PingTarget, Rhythm, WatchConfig, WatchControl};
+use fieldline_sinks::watch::{self, Limits, Place, PingTarget, Rhythm, WatchConfig, WatchControl};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,6 +17,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// The tests' log has a clock that is set by hand: it stands at its beginning.
+const CLOCK_OFF_US: i64 = 1 << 50;
 /// More appends than any test makes.
 const LIVES: i64 = 1 << 40;
 
@@ -67,11 +69,17 @@ struct Watching {
 
 impl Watching {
     fn start(log: Arc<dyn Log>, desk: &Receiver, outside: &Receiver) -> Self {
+        Self::with(log, desk, outside, Vec::new)
+    }
+
+    fn with(log: Arc<dyn Log>, desk: &Receiver, outside: &Receiver, look: impl Fn() -> Vec<(Place, Reading)> + Send + 'static) -> Self {
         let control = WatchControl::new();
         let config = WatchConfig {
             prefix: PREFIX.to_owned(),
             schemas: Default::default(),
-            rhythm: Rhythm { interval_us: INTERVAL.as_micros() as i64, missed_max: 2 },
+            rhythm: Some(Rhythm { interval_us: INTERVAL.as_micros() as i64, missed_max: 2 }),
+            limits: Limits { stalled_us: 2_000_000, lag_us: 60_000_000 },
+            clock_off_us: CLOCK_OFF_US,
             ping: Some(PingTarget {
                 endpoint: Endpoint::new(&outside.url()),
                 authorization: Some(Hidden("GenieKey of the test".to_owned())),
@@ -83,7 +91,7 @@ impl Watching {
             routes: Vec::new(),
         };
         let of = Arc::clone(&control);
-        let thread = std::thread::spawn(move || watch::run(config, log, of));
+        let thread = std::thread::spawn(move || watch::run(config, log, Box::new(look), of));
         Self { control, thread: Some(thread) }
     }
 
@@ -245,4 +253,19 @@ fn a_switch_that_hangs_or_refuses_delays_no_beat() {
         wait_until("pings are given up", || watching.control.pings_failed.load(Ordering::Relaxed) >= 1);
         assert!(watching.control.standing().is_empty() && world.told().is_empty());
     }
+}
+
+/// A stage of this process that stands still, as its own readings have it.
+#[test]
+fn a_stage_that_stands_still_is_told_of_and_its_end_too() {
+    let world = World::new();
+    let next = Arc::new(AtomicI64::new(7));
+    let of = Arc::clone(&next);
+    let place = Place { stage: "raw-sink".into(), topic: "fieldline.calls".into(), partition: 2 };
+    let look = move || vec![(place.clone(), Reading { next: of.load(Ordering::Relaxed), end: 100, append_time: None })];
+    let _watching = Watching::with(world.log.clone(), &world.desk, &world.outside, look);
+    wait_until("the desk is told", || world.has_told("raw-sink.fieldline.calls.2 opened"));
+    assert_eq!(world.desk.received()[0].json()["severity"], "error");
+    next.store(100, Ordering::Relaxed);
+    wait_until("the desk is told of its end", || world.has_told("raw-sink.fieldline.calls.2 resolved"));
 }
