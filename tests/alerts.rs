@@ -62,7 +62,9 @@ fn a_running_process_takes_actions_from_commands_and_over_http() {
     let acknowledge = "/v1/alerts/S5:a:b/acknowledge";
     assert_eq!(status(address, "POST", acknowledge, None, "{}"), 401);
     assert_eq!(status(address, "POST", acknowledge, Some("another token altogether"), "{}"), 401);
-    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), "{}"), 202);
+    let known = format!("/v1/alerts/{}/note", alert["alert_id"].as_str().unwrap());
+    assert_eq!(status(address, "POST", &known, Some(TOKEN), "{\"note\":\"seen\"}"), 202);
+    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), "{}"), 404, "nobody has opened it");
     assert_eq!(status(address, "POST", "/v1/alerts/S1:a:b/resolve", Some(TOKEN), "{}"), 400);
     assert_eq!(status(address, "POST", "/v1/alerts/S5:a:b/explode", Some(TOKEN), "{}"), 404);
     assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), &format!("{{\"note\":\"{}\"}}", "x".repeat(200_000))), 413);

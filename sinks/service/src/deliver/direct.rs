@@ -61,7 +61,7 @@ async fn persist(receiver: String, sender: Arc<Sender>, message: Message) {
     let settings = Settings { give_up_after: GIVE_UP_AFTER, ..Settings::default() };
     let began = Instant::now();
     for attempt in 1.. {
-        let sent = sender.send(&message).await;
+        let sent = sender.send(std::slice::from_ref(&message)).await;
         let jitter = (uuid::Uuid::new_v4().as_u128() >> 64) as u64 as f64 / u64::MAX as f64;
         match decide(sent.outcome, attempt, began.elapsed(), jitter, is_emergency(message.alert.flag), &settings) {
             Decision::Acknowledged => return,

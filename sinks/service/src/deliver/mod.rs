@@ -8,7 +8,7 @@
 //!   of what, and what is held back.
 //! * `worker`: one receiver's loop. `journal`: records of attempts. `control`: what can be watched.
 //! * `direct`: past the log, where the log is what is wrong.
-//! * `send`: one attempt over one channel; `message` its contents, `signature`, `http`, `mail` its ways. `config`: receivers.
+//! * `send`: one attempt over one channel; `message` its contents, `group` those of several alerts, `signature`, `http`, `mail` its ways. `config`: receivers.
 //!
 //! The log is the only memory. At a start a receiver folds `alerts` from its beginning, reads what `deliveries` has recorded
 //! of that which is then owed, and sends the rest. A crash between a receiver's acknowledgement and its record repeats that
@@ -18,6 +18,7 @@ mod book;
 pub mod config;
 mod control;
 mod direct;
+mod group;
 pub(crate) mod http;
 mod journal;
 mod mail;
@@ -34,6 +35,7 @@ mod worker;
 pub use config::{Channel, Deadlines, DeliverConfig, Encryption, Endpoint, Hidden, Mailbox, Receiver, Style};
 pub use control::{DeliverControl, ReceiverControl};
 pub(crate) use direct::Direct;
+pub use group::{GROUP_MAX, GroupBy};
 pub use message::{Template, TemplateError};
 pub use route::Route;
 pub use signature::{NoSecret, SigningSecret};

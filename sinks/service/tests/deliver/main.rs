@@ -6,6 +6,7 @@ mod alertmanager;
 mod bench;
 mod channels;
 mod encrypted;
+mod grouping;
 mod hostile;
 mod receiver;
 mod restart;
