@@ -12,13 +12,14 @@
 //! ```
 
 mod watched;
+mod watching;
 
 use crate::config::Config;
 use crate::engine::Database;
 use crate::log::{self, Opened, Time};
 use anyhow::{Context, Result, anyhow, bail};
 use fieldline_log::{Append, Destination, Log, Producer, Readings, TopicPartition};
-use fieldline_processors::{ProcessorConfig, StageConfig, StopToken};
+use fieldline_processors::{ProcessorConfig, Share, StageConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
@@ -27,7 +28,7 @@ use fieldline_schemas::time::{HOUR_US, MINUTE_US};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::deliver::{self, DeliverConfig, DeliverControl, policy};
-use fieldline_sinks::watch::{self, WatchConfig, WatchControl};
+use fieldline_sinks::watch::WatchControl;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,9 +44,6 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// Few records pass the stages of alerts, and a wait for them should not be long.
 const ALERTS_COMMIT_EVERY: Duration = Duration::from_millis(200);
-
-/// An S12 that is not an alert after so long is told past the log.
-const DIRECT_AFTER: Duration = Duration::from_secs(10);
 
 pub use watched::Watched;
 
@@ -138,7 +136,7 @@ impl Pipeline {
         let processors =
             ProcessorConfig { progress: self.processors.clone(), schemas: self.schemas.clone(), ..processors(&self.config, time) };
         let stop = self.stop.clone();
-        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))?;
+        self.bulk_stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))?;
 
         let stage = StageConfig {
             schemas: self.schemas.clone(),
@@ -166,9 +164,9 @@ impl Pipeline {
             ..SinkConfig::default()
         };
         let (config, control, target_of) = (sink.clone(), Arc::clone(&self.sinks[0]), target.clone());
-        self.stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
+        self.bulk_stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
         let (config, control, target_of) = (sink, Arc::clone(&self.sinks[1]), target.clone());
-        self.stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
+        self.bulk_stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
 
         let config = history::HistoryConfig {
             schemas: self.schemas.clone(),
@@ -176,7 +174,7 @@ impl Pipeline {
             ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
         let (control, target_of) = (Arc::clone(&self.history), target.clone());
-        self.stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
+        self.bulk_stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
     }
 
     /// Tells receivers of alerts from now on: `run` does. A command that lasts a moment leaves what is owed to the next `run`,
@@ -195,23 +193,13 @@ impl Pipeline {
         self.stage("delivery", move |log| Ok(deliver::run(config, log, control)?))
     }
 
-    /// Watches over this process's stages from now on, and where it tells receivers also over the way of an emergency.
-    pub fn start_watch(&mut self) -> Result<()> {
-        let settings = self.config.watch.clone();
-        let has_receivers = !self.delivery.receivers.is_empty();
-        let config = WatchConfig {
-            prefix: self.config.topics_prefix.clone(),
-            schemas: self.schemas.clone(),
-            rhythm: settings.rhythm.filter(|_| has_receivers),
-            limits: settings.limits,
-            clock_off_us: settings.clock_off_us,
-            ping: settings.ping.filter(|_| has_receivers),
-            direct_after: DIRECT_AFTER,
-            receivers: self.config.receivers.receivers.clone(),
-            routes: self.config.receivers.routes.clone(),
-        };
-        let (control, watched) = (Arc::clone(&self.watch), self.watched());
-        self.stage("watch", move |log| Ok(watch::run(config, log, Box::new(move || watched.places()), control)?))
+    /// A stage that works by the million and yields to those of alerts.
+    fn bulk_stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
+        let nice = self.config.bulk_nice;
+        self.stage(name, move |log| {
+            crate::bulk::yield_to_alerts(nice);
+            run(log)
+        })
     }
 
     fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
@@ -268,7 +256,11 @@ impl Pipeline {
     fn drain_stages(&mut self, events: &Ends) -> Result<()> {
         let [raw, results] = self.sinks.clone();
         raw.hurry(true);
-        self.wait_for("processors", events)?;
+        for share in Share::ALL {
+            let topics: Vec<String> = share.topics().iter().map(|topic| topic.full_name(&self.config.topics_prefix)).collect();
+            let theirs = events.iter().filter(|(at, _)| topics.contains(&at.topic)).map(|(at, end)| (at.clone(), *end)).collect();
+            self.wait_for(share.group(), &theirs)?;
+        }
         self.wait_for("raw-sink", events)?;
         self.drain_history(&results)
     }

@@ -93,7 +93,9 @@ fn the_watch_pings_outside_and_leaves_no_trace_where_people_look() {
     assert_eq!(status(address, "GET", "/readyz", None, ""), 200);
     // What is not there yet would come within a second.
     std::thread::sleep(std::time::Duration::from_secs(2));
-    for view in ["alerts", "alerts_history", "safety_board", "alert_deliveries", "technician_activity", "emergencies_undelivered", "dead_letters"] {
+    for view in
+        ["alerts", "alerts_history", "safety_board", "alert_deliveries", "technician_activity", "emergencies_undelivered", "dead_letters"]
+    {
         assert_eq!(folder.number(&format!("SELECT count() FROM {view}")), 0, "{view}");
     }
     assert!(!run.said("stderr").contains("ALERT"), "{}", run.said("stderr"));

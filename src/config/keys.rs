@@ -20,6 +20,12 @@ pub const KEYS: &[Key] = &[
     key("data_dir", "", "Folder of the embedded log and the embedded ClickHouse. Default: fieldline in the user's data home."),
     key("engine", "", "Path of libchdb, ClickHouse's engine as a library. Default: the cache folder; see `fieldline engine install`."),
     key("log", "warn", "Log filter on standard error: error, warn, info, debug, trace, or per module as in info,fieldline_sinks=debug."),
+    key(
+        "bulk_nice",
+        "10",
+        "How far the stages that work by the million (processors, sinks, history, the embedded engine) yield to those of alerts where cores \
+         are busy: 0 (not at all) to 19. On Linux only.",
+    ),
     key("topics.prefix", "fieldline.", "Text before the name of every topic and consumer group."),
     key("topics.partitions", "8", "Partitions of each topic where it is created. Fixed from then on. 1 to 256."),
     key(
@@ -93,11 +99,7 @@ pub const KEYS: &[Key] = &[
     },
     Key { name: "watch.ping_authorization", default: "", doc: "Value of the header Authorization of these requests.", is_secret: true },
     key("watch.stalled_seconds", "120", "Seconds after which a partition that is not read on although records wait in it is an S12."),
-    key(
-        "watch.lag_seconds",
-        "900",
-        "Seconds that a stage may be behind; more of it, for as long as watch.stalled_seconds, is an S12.",
-    ),
+    key("watch.lag_seconds", "900", "Seconds that a stage may be behind; more of it, for as long as watch.stalled_seconds, is an S12."),
     key("watch.clock_seconds", "60", "Seconds that the log's clock may differ from this machine's, or jump, before that is an S12."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key(

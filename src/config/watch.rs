@@ -17,10 +17,7 @@ pub struct WatchSettings {
 }
 
 impl WatchSettings {
-    pub(super) fn validate(
-        set: &dyn Fn(&str) -> Result<Option<String>>,
-        number: &dyn Fn(&str, u64, u64) -> Result<u64>,
-    ) -> Result<Self> {
+    pub(super) fn validate(set: &dyn Fn(&str) -> Result<Option<String>>, number: &dyn Fn(&str, u64, u64) -> Result<u64>) -> Result<Self> {
         let seconds = |name, max| Ok::<_, anyhow::Error>(number(name, 1, max)? as i64 * SECOND_US);
         let beat_seconds = number("watch.beat_seconds", 0, 3_600)?;
         let missed_max = number("watch.missed_max", 1, 60)? as u32;

@@ -135,7 +135,8 @@ fn each_of_several_devices_is_missed_by_itself() {
     let back = both.device("button", "10:00", "12:00", 60);
     let ended = ["09:10:00 S8 09:00:00-other raised warning", "10:00:00 S8 09:00:00-other activity warning opened 09:10:00"];
     back.check("12:05", &ended);
-    let until = |until| Script::default().event("08:00", "start", ShiftStart).heartbeats("08:01", until, 60).device("button", "08:01", "09:00", 60);
+    let until =
+        |until| Script::default().event("08:00", "start", ShiftStart).heartbeats("08:01", until, 60).device("button", "08:01", "09:00", 60);
     until("09:09").check("09:09:59", &[]);
     until("09:09").check("09:10", &["09:10:00 S8 09:00:00-other raised warning"]);
     // Both fall silent at once, each with an alert of its own although their last heartbeats were sent in one instant.

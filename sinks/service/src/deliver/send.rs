@@ -238,7 +238,10 @@ mod tests {
             let mut message = message(state);
             Arc::make_mut(&mut message.alert).reopened = reopened;
             let text = |value: &Value| value.as_str().unwrap().to_owned();
-            pagerduty(&message, "key").iter().map(|event| format!("{} {}", text(&event["event_action"]), text(&event["dedup_key"]))).collect()
+            pagerduty(&message, "key")
+                .iter()
+                .map(|event| format!("{} {}", text(&event["event_action"]), text(&event["dedup_key"])))
+                .collect()
         };
         assert_eq!(told(AlertState::Opened, 1), ["trigger S1:x:1#1", "resolve S1:x:1"]);
         assert_eq!(told(AlertState::Notified, 2), ["trigger S1:x:1#2", "resolve S1:x:1#1"]);

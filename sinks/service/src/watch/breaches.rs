@@ -162,7 +162,14 @@ fn over_by(component: &str, alert_id: &str, now: Timestamp) -> Flag<'static> {
     flag(alert_id, FlagStanding::Activity, Severity::Info, now, format!("{component} is well again"), now)
 }
 
-fn flag(alert_id: &str, standing: FlagStanding, severity: Severity, about_at: Timestamp, reasoning: String, now: Timestamp) -> Flag<'static> {
+fn flag(
+    alert_id: &str,
+    standing: FlagStanding,
+    severity: Severity,
+    about_at: Timestamp,
+    reasoning: String,
+    now: Timestamp,
+) -> Flag<'static> {
     Flag {
         alert_id: Cow::Owned(alert_id.to_owned()),
         flag: FlagCode::S12,

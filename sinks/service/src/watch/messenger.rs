@@ -1,7 +1,7 @@
 //! The watch's hands in the log. They may be stuck for as long as the log is; whoever judges is on another thread.
 
-use super::control::WatchControl;
 use super::clock::{Moment, Sighting};
+use super::control::WatchControl;
 use super::pulse::Station;
 use fieldline_log::{Append, Batch, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
 use fieldline_registry::Registry;
@@ -34,11 +34,21 @@ pub(super) enum Order {
 
 /// What is heard from it.
 pub(super) enum Heard {
-    CameBy { station: Station, partition: usize, number: u64 },
+    CameBy {
+        station: Station,
+        partition: usize,
+        number: u64,
+    },
     /// The newest beat, as the log's clock had it.
-    Seen { partition: usize, sighting: Sighting },
+    Seen {
+        partition: usize,
+        sighting: Sighting,
+    },
     /// An S12 on `alerts`.
-    Alert { alert_id: String, is_open: bool },
+    Alert {
+        alert_id: String,
+        is_open: bool,
+    },
 }
 
 pub(super) struct Messenger {

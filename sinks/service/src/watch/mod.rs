@@ -266,9 +266,13 @@ fn finding(missed: &Missed) -> Finding {
     let Missed { station, since, partitions } = missed;
     let list = partitions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let reasoning = match station {
-        Station::Log => format!("the log has taken no synthetic emergency since {since}: nothing can be recorded, and nobody paged, through it"),
+        Station::Log => {
+            format!("the log has taken no synthetic emergency since {since}: nothing can be recorded, and nobody paged, through it")
+        }
         Station::Lane => {
-            format!("the emergency lane has passed on no synthetic emergency since {since} (partitions {list}): a real one may reach nobody")
+            format!(
+                "the emergency lane has passed on no synthetic emergency since {since} (partitions {list}): a real one may reach nobody"
+            )
         }
         Station::Lifecycle => {
             format!("no synthetic emergency has become an alert since {since} (partitions {list}): alerts may reach nobody")

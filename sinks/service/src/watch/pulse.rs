@@ -138,7 +138,8 @@ impl Pulse {
         }
         Station::ALL.into_iter().find_map(|station| {
             let late = self.ways[station as usize].iter().enumerate();
-            let late = late.filter_map(|(at, way)| way.missing.filter(|(_, since)| rhythm.is_late(*since, now)).map(|(first, _)| (at, first)));
+            let late =
+                late.filter_map(|(at, way)| way.missing.filter(|(_, since)| rhythm.is_late(*since, now)).map(|(first, _)| (at, first)));
             let (partitions, first): (Vec<usize>, Vec<u64>) = late.unzip();
             let since = rhythm.sent_at(first.into_iter().min()?);
             let partitions = if station == Station::Log { Vec::new() } else { partitions };

@@ -163,7 +163,10 @@ mod tests {
             assert!(look(&mut stalls, "processors", second, second % 100, 900).is_err(), "{second}");
         }
         let found = look(&mut stalls, "processors", 241, 41, 900).unwrap();
-        assert_eq!((found.severity, &*found.reasoning), (Severity::Warning, "processors is 900 s behind in t partition 3: 59 records wait from offset 41 on"));
+        assert_eq!(
+            (found.severity, &*found.reasoning),
+            (Severity::Warning, "processors is 900 s behind in t partition 3: 59 records wait from offset 41 on")
+        );
         assert!(look(&mut stalls, "processors", 242, 42, 899).is_err());
     }
 

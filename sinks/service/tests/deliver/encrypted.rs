@@ -141,7 +141,9 @@ fn mail_server(offers: bool) -> (u16, mpsc::Receiver<String>) {
 /// STARTTLS is demanded, of a server whose authority is believed.
 #[test]
 fn mail_goes_encrypted_or_not_at_all() {
-    for (offers, ca_file, goes) in [(true, Some(file("authority.pem")), true), (true, None, false), (false, Some(file("authority.pem")), false)] {
+    for (offers, ca_file, goes) in
+        [(true, Some(file("authority.pem")), true), (true, None, false), (false, Some(file("authority.pem")), false)]
+    {
         let (log, (port, mails)) = (log(), mail_server(offers));
         let mailbox = Mailbox {
             host: "127.0.0.1".to_owned(),

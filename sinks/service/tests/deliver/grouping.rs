@@ -42,11 +42,18 @@ fn what_can_wait_goes_together_and_an_emergency_alone_and_at_once() {
     append_alerts(log.as_ref(), [alert(0, FlagCode::S1, 1)]);
     wait_until("it runs", || desk.received().len() == 1);
     let of = |flag, numbers: std::ops::Range<u32>| numbers.map(move |number| alert(number, flag, 1));
-    append_alerts(log.as_ref(), of(FlagCode::S5, 1..6).chain(of(FlagCode::S11, 6..8)).chain(of(FlagCode::S6, 8..10)).chain([alert(10, FlagCode::S8, 1)]));
+    append_alerts(
+        log.as_ref(),
+        of(FlagCode::S5, 1..6).chain(of(FlagCode::S11, 6..8)).chain(of(FlagCode::S6, 8..10)).chain([alert(10, FlagCode::S8, 1)]),
+    );
     wait_until("all are recorded", || acknowledged(log.as_ref(), Topic::AlertEvents).len() == 11);
     running.end().unwrap();
-    let mut messages: Vec<(String, usize)> =
-        desk.received().iter().skip(1).map(|received| (keys(received)[0][..3].trim_end_matches(':').to_owned(), keys(received).len())).collect();
+    let mut messages: Vec<(String, usize)> = desk
+        .received()
+        .iter()
+        .skip(1)
+        .map(|received| (keys(received)[0][..3].trim_end_matches(':').to_owned(), keys(received).len()))
+        .collect();
     assert_eq!(messages[..2].iter().map(|(flag, _)| flag.as_str()).collect::<Vec<_>>(), ["S6", "S6"], "they wait for nothing");
     messages.sort();
     let expect = [("S11", 2), ("S5", 5), ("S6", 1), ("S6", 1), ("S8", 1)];

@@ -9,7 +9,7 @@ use fieldline_processors::{ProcessorError, StageConfig, StopToken, run_lane, run
 use fieldline_processors_core::lifecycle::Settings;
 use fieldline_schemas::Topic;
 use fieldline_sinks::deliver::{Deadlines, DeliverError, Endpoint, Hidden};
-use fieldline_sinks::watch::{self, Limits, Place, PingTarget, Rhythm, WatchConfig, WatchControl};
+use fieldline_sinks::watch::{self, Limits, PingTarget, Place, Rhythm, WatchConfig, WatchControl};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
