@@ -1,9 +1,9 @@
 //! From what is wrong now to S12 alerts: raised once, told directly where the log does not carry them, withdrawn when what they
 //! are about is well again. Pure; what time it is comes as an argument.
 
-use fieldline_schemas::alerts::{Alert, AlertState, AlertStep, Flag, FlagCode, FlagOrigin, FlagStanding};
+use fieldline_processors_core::lifecycle::{Effects, Event, Lifecycle, Record, Settings};
+use fieldline_schemas::alerts::{Alert, Flag, FlagCode, FlagOrigin, FlagStanding};
 use fieldline_schemas::events::Severity;
-use fieldline_schemas::results::Stamp;
 use fieldline_schemas::{Timestamp, Version};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,8 @@ struct Standing {
     /// The lifecycle has made an alert of it, so receivers are told in the ordinary way.
     is_alert: bool,
     is_told: bool,
+    /// The alert is resolved, by a person or by a watch that finds the component well. It stands as long as it is found here.
+    is_resolved: bool,
 }
 
 /// What this watch has raised, and what is open of it and of others.
@@ -59,7 +61,7 @@ impl Breaches {
     pub fn heard(&mut self, alert_id: &str, is_open: bool) {
         let Some(component) = fieldline_schemas::subject_of(alert_id) else { return };
         if let Some(standing) = self.standing.get_mut(component).filter(|standing| standing.alert_id == alert_id) {
-            standing.is_alert = true;
+            (standing.is_alert, standing.is_resolved) = (true, !is_open);
         }
         if is_open {
             self.open.entry(component.to_owned()).or_default().insert(alert_id.to_owned());
@@ -76,6 +78,7 @@ impl Breaches {
 
     /// Takes what is wrong now, and which components are known to be well; what is neither stays as it was.
     pub fn judge(&mut self, now: Timestamp, findings: Vec<Finding>, well: &BTreeSet<String>, steps: &mut Vec<Step>) {
+        self.standing.retain(|component, standing| !standing.is_resolved || findings.iter().any(|found| found.component == *component));
         for finding in findings {
             if let Some(standing) = self.standing.get_mut(&finding.component) {
                 standing.finding = finding;
@@ -86,7 +89,7 @@ impl Breaches {
             let is_alert = known.is_some();
             let alert_id = known.unwrap_or_else(|| format!("S12:{}:{}", finding.component, finding.since.0));
             let component = finding.component.clone();
-            let new = Standing { finding, alert_id, raised_at: now, is_alert, is_told: false };
+            let new = Standing { finding, alert_id, raised_at: now, is_alert, is_told: false, is_resolved: false };
             if !is_alert {
                 steps.push(Step::Append(Box::new(new.flag(FlagStanding::Raised, now))));
             }
@@ -95,11 +98,15 @@ impl Breaches {
         for standing in self.standing.values_mut() {
             if !standing.is_alert && !standing.is_told && now.since(standing.raised_at) >= self.direct_after_us {
                 standing.is_told = true;
-                steps.push(Step::Tell(Box::new(standing.alert(now))));
+                steps.extend(standing.alert(now).map(|alert| Step::Tell(Box::new(alert))));
             }
         }
         for component in well {
             if let Some(over) = self.standing.remove(component) {
+                // Whoever was told directly is told of the end in the ordinary way, for which there must be an alert.
+                if over.is_told && !over.is_alert {
+                    steps.push(Step::Append(Box::new(over.flag(FlagStanding::Raised, now))));
+                }
                 steps.push(Step::Append(Box::new(over.flag(FlagStanding::Activity, now))));
                 self.withdrawn.insert(over.alert_id);
             }
@@ -124,37 +131,12 @@ impl Standing {
     }
 
     /// As the lifecycle would tell of its opening: under the same key, so that a receiver knows the two for one.
-    fn alert(&self, now: Timestamp) -> Alert<'static> {
-        Alert {
-            stamp: Stamp { version: Version(0), as_of: now, caused_by: None },
-            alert_id: Cow::Owned(self.alert_id.clone()),
-            flag: FlagCode::S12,
-            severity: self.finding.severity,
-            technician_contact_id: None,
-            visit_id: None,
-            state: AlertState::Opened,
-            step: AlertStep::Opened,
-            cause: Cow::Borrowed(FlagOrigin::Watch.symbol()),
-            actor_contact_id: None,
-            opened_at: self.raised_at,
-            about_at: self.finding.since,
-            notified_at: None,
-            acknowledged_at: None,
-            acknowledged_by_contact_id: None,
-            resolved_at: None,
-            resolved_by_contact_id: None,
-            resolve_reason: None,
-            round: 0,
-            reopened: 0,
-            repeats: 0,
-            notification: 1,
-            is_late: false,
-            is_voided: false,
-            location: None,
-            reasoning: Cow::Owned(format!("{}; told directly, as the log does not carry it", self.finding.reasoning)),
-            note: None,
-            delivered: Vec::new(),
-        }
+    fn alert(&self, now: Timestamp) -> Option<Alert<'static>> {
+        let mut flag = self.flag(FlagStanding::Raised, now);
+        flag.reasoning = Cow::Owned(format!("{}; told directly, as the log does not carry it", self.finding.reasoning));
+        let (mut passing, mut effects) = (Lifecycle::new(Settings::default()), Effects::default());
+        passing.apply(&Record { offset: 0, append_time: now, event: Event::Flag(&flag) }, &mut effects).ok()?;
+        effects.alerts.pop()
     }
 }
 
@@ -241,7 +223,20 @@ mod tests {
         assert!(judge(&mut breaches, 99 + DIRECT_AFTER_US, &[finding("lane", 7)], &[]).is_empty());
         assert_eq!(judge(&mut breaches, 100 + DIRECT_AFTER_US, &[finding("lane", 7)], &[]), [format!("tell {ID}")]);
         assert!(judge(&mut breaches, 900 + DIRECT_AFTER_US, &[finding("lane", 7)], &[]).is_empty());
-        assert_eq!(judge(&mut breaches, 901 + DIRECT_AFTER_US, &[], &["lane"]), [format!("withdraw {ID}")]);
+        assert_eq!(judge(&mut breaches, 901 + DIRECT_AFTER_US, &[], &["lane"]), [format!("raise {ID}"), format!("withdraw {ID}")]);
+    }
+
+    /// A person has resolved it, or its partition has moved to another process, whose watch finds it well.
+    #[test]
+    fn what_is_resolved_stands_only_as_long_as_it_is_found_here() {
+        let mut breaches = breaches();
+        assert_eq!(judge(&mut breaches, 100, &[finding("lane", 7)], &[]), [format!("raise {ID}")]);
+        breaches.heard(ID, true);
+        breaches.heard(ID, false);
+        assert!(judge(&mut breaches, 200 + DIRECT_AFTER_US, &[finding("lane", 7)], &[]).is_empty(), "nobody is told again");
+        assert_eq!(breaches.standing().count(), 1);
+        assert!(judge(&mut breaches, 300 + DIRECT_AFTER_US, &[], &[]).is_empty());
+        assert_eq!(breaches.standing().count(), 0);
     }
 
     #[test]
