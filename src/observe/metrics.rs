@@ -67,7 +67,7 @@ const DELIVERY_OWED_SECONDS: Metric =
 
 const BEAT_AGE: Metric = gauge(
     "fieldline_watch_beat_age_seconds",
-    "How long ago the last synthetic emergency was sent that came back through lane and lifecycle of every partition",
+    "How long ago a synthetic emergency last came back through lane and lifecycle of every partition",
 );
 const BEAT_SECONDS: Metric = histogram("fieldline_watch_beat_seconds", "From the append of a synthetic emergency to its return");
 const PINGS: Metric = counter("fieldline_watch_pings_total", "Pings of the switch outside, by how they ended");

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct WatchControl {
     stop: AtomicBool,
-    /// When the last beat was sent that has come back through every partition, by this machine's clock, in microseconds since
-    /// 1970; before the first one when the watch began, 0 where no beats are sent.
+    /// When a beat last came back through every partition, by this machine's clock, in microseconds since 1970; before the first
+    /// one when the watch began, 0 where no beats are sent.
     whole_us: AtomicI64,
     /// From the append of a beat to its return, in seconds, one for each partition.
     pub beat_seconds: Histogram<10>,
@@ -44,7 +44,7 @@ impl WatchControl {
         self.whole_us.store(at.0, Ordering::Relaxed);
     }
 
-    /// When the newest beat was sent that came back; `None` where none are sent.
+    /// When a beat last came back through every partition; `None` where none are sent.
     pub fn whole_at(&self) -> Option<Timestamp> {
         Some(self.whole_us.load(Ordering::Relaxed)).filter(|us| *us != 0).map(Timestamp)
     }
