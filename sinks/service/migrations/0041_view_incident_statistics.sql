@@ -79,4 +79,5 @@ FROM
     ) AS i
     GROUP BY GROUPING SETS ((event_category, severity, source_system), (event_category), (severity), (source_system), ())
 )
+WHERE incidents > 0
 COMMENT 'Incidents counted by category, severity and source, with mean and median times to acknowledge and to resolve'
