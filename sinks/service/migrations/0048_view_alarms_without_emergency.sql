@@ -29,11 +29,11 @@ WITH
         FROM alarms AS a
         INNER JOIN
         (
-            SELECT technician_contact_id, shift_id, started_at, closed_at, ended_at
+            SELECT technician_contact_id, shift_id, started_at, closed_at
             FROM shift_results FINAL
             WHERE NOT is_deleted
         ) AS s ON a.technician = s.technician_contact_id
-        WHERE a.created_at >= s.started_at AND (a.created_at < s.closed_at OR (s.ended_at IS NULL AND a.created_at = s.closed_at))
+        WHERE a.created_at >= s.started_at AND a.created_at <= s.closed_at
         GROUP BY a.id
     ),
     presses AS
