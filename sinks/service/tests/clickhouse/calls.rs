@@ -14,21 +14,18 @@ fn insert(test: &TestDatabase, calls: impl IntoIterator<Item = Call>) {
 
 const SOMEBODY: ContactId = ContactId::from_bytes([0xc0; 16]);
 
+/// A call in the queue `sales` of every type with every outcome, numbered in this order.
+fn every_cell(change: impl Fn(Call) -> Call) -> Vec<Call> {
+    let cells = CallType::ALL.iter().flat_map(|kind| CallOutcome::ALL.iter().map(|outcome| (*kind, *outcome)));
+    let cell = |(number, (call_type, call_outcome))| change(Call { call_type, call_outcome, ..call(number, Some("sales")) });
+    (0..).zip(cells).map(cell).collect()
+}
+
 /// In a queue, transferred to somebody, the caller did not hang up: only type and outcome speak.
 #[test]
 fn every_type_with_every_outcome() {
     let test = TestDatabase::new("call_cells");
-    let cells = CallType::ALL.iter().flat_map(|kind| CallOutcome::ALL.iter().map(|outcome| (*kind, *outcome)));
-    insert(
-        &test,
-        cells.enumerate().map(|(number, (call_type, call_outcome))| Call {
-            call_type,
-            call_outcome,
-            transferred_to_contact_id: Some(SOMEBODY),
-            abandoned: Some(false),
-            ..call(number as u8, Some("sales"))
-        }),
-    );
+    insert(&test, every_cell(|cell| Call { transferred_to_contact_id: Some(SOMEBODY), abandoned: Some(false), ..cell }));
     test.check(
         "SELECT call_type, call_outcome, if(offered, 'offered', '-'), if(answered, 'answered', '-'), if(abandoned, 'abandoned', '-'), \
          consistency, inconsistencies FROM calls ORDER BY id",
@@ -70,16 +67,7 @@ fn every_type_with_every_outcome() {
 #[test]
 fn a_caller_who_hung_up_has_abandoned_unless_answered() {
     let test = TestDatabase::new("call_hung_up");
-    let cells = CallType::ALL.iter().flat_map(|kind| CallOutcome::ALL.iter().map(|outcome| (*kind, *outcome)));
-    insert(
-        &test,
-        cells.enumerate().map(|(number, (call_type, call_outcome))| Call {
-            call_type,
-            call_outcome,
-            abandoned: Some(true),
-            ..call(number as u8, Some("sales"))
-        }),
-    );
+    insert(&test, every_cell(|cell| Call { abandoned: Some(true), ..cell }));
     test.check(
         "SELECT call_type, count(), countIf(offered), countIf(answered), countIf(abandoned) FROM calls GROUP BY call_type ORDER BY call_type",
         &["inbound\t6\t6\t2\t4", "missed\t6\t6\t0\t6", "outbound\t6\t0\t0\t0", "voicemail\t6\t6\t0\t6"],
@@ -213,7 +201,8 @@ fn contacts_are_counted_by_record_and_calls_by_their_root() {
         root_call_id: Some(event(1)),
         ..call(2, Some("expert"))
     };
-    let alone = Call { call_type: CallType::Missed, call_outcome: CallOutcome::NoAnswer, wait_time_seconds: Some(-5), ..call(3, Some("front")) };
+    let alone =
+        Call { call_type: CallType::Missed, call_outcome: CallOutcome::NoAnswer, wait_time_seconds: Some(-5), ..call(3, Some("front")) };
     let outbound = Call { call_type: CallType::Outbound, ..call(4, None) };
     insert(&test, [second, outbound, first, alone]);
     test.check(

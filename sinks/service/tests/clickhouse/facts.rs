@@ -131,7 +131,9 @@ fn calls_stand_per_queue() {
     let mut moved = full_call(1, Some("sales"));
     moved.common.revision = 1;
     moved.common.voided = true;
-    for (offset, record) in [full_call(1, Some("sales")), full_call(1, Some("support")), moved, full_call(2, None), threaded].iter().enumerate() {
+    for (offset, record) in
+        [full_call(1, Some("sales")), full_call(1, Some("support")), moved, full_call(2, None), threaded].iter().enumerate()
+    {
         rows.push(position(offset as i64, 0), 0, record);
     }
     test.insert("communication_call_details_log", &rows);

@@ -161,8 +161,7 @@ fn messy_log(random: &mut Random, recorded: bool) -> Vec<Operation> {
             record.common.voided = random.below(12) == 0;
             record.common.created_at = random.pick(&[at(0), at(0), at(1), Timestamp(MORNING.0 - 3 * DAY_US + 1)]);
             // With `recorded`, no two records are alike in it, so that the order of arrival decides nothing.
-            record.common.recorded_at =
-                if recorded { Some(at(0) + number) } else { random.pick(&[None, None, Some(at(1)), Some(at(2))]) };
+            record.common.recorded_at = if recorded { Some(at(0) + number) } else { random.pick(&[None, None, Some(at(1)), Some(at(2))]) };
             record.resolved_at = (random.below(2) == 0).then(|| at(minutes(random)) + random.pick(&[0, 1]));
             record.acknowledged_at = (random.below(2) == 0).then(|| at(minutes(random)));
             record.event_category = random.pick(EventCategory::ALL);

@@ -4,7 +4,9 @@
 use crate::near_duplicates::place;
 use crate::setup::{Random, TestDatabase, activity, at, call, insert_log, operation, technician, visit};
 use crate::world::{self, World};
-use fieldline_schemas::events::{ActivityType, CallOutcome, CallType, CommunicationCall, EventCategory, OperationalEvent, Severity, TechnicianActivity};
+use fieldline_schemas::events::{
+    ActivityType, CallOutcome, CallType, CommunicationCall, EventCategory, OperationalEvent, Severity, TechnicianActivity,
+};
 use fieldline_schemas::ids::{ContactId, EventId, TechnicianId, ThreadId, VisitId};
 use fieldline_schemas::time::{DAY_US, MINUTE_US, SECOND_US};
 use fieldline_schemas::{AnyRecord, Timestamp, Topic};
@@ -99,7 +101,14 @@ fn calls_during_travel() {
     insert_log(&test, calls.into_iter().chain(later).chain(day));
     test.check(
         DURING,
-        &["21\tagent\t0\tobserved", "22\tagent\t9\tobserved", "23\tagent\t10\tobserved", "24\tagent\t20\tobserved", "25\tagent\t30\tobserved", "26\tagent\t1\timputed"],
+        &[
+            "21\tagent\t0\tobserved",
+            "22\tagent\t9\tobserved",
+            "23\tagent\t10\tobserved",
+            "24\tagent\t20\tobserved",
+            "25\tagent\t30\tobserved",
+            "26\tagent\t1\timputed",
+        ],
     );
 }
 
@@ -188,7 +197,8 @@ fn travels_equal_walking_through_the_events() {
     }
     lines.sort();
     assert!(lines.len() > 200 && lines.iter().any(|line| line.ends_with("imputed")), "{}", lines.len());
-    let query = "SELECT id, toUnixTimestamp64Micro(travel_started_at), visit_id, travel_quality FROM calls_during_travel ORDER BY toString(id)";
+    let query =
+        "SELECT id, toUnixTimestamp64Micro(travel_started_at), visit_id, travel_quality FROM calls_during_travel ORDER BY toString(id)";
     assert_eq!(test.lines(query), lines);
 }
 
@@ -252,10 +262,9 @@ fn calls_after_a_visit_and_incidents_at_it() {
     );
     let timing = "SELECT substring(toString(incident_id), 3, 2), length(visit_technician_contact_ids), resolve_seconds, timing \
                   FROM visit_incidents ORDER BY incident_id";
-    world.test.check(
-        timing,
-        &["01\t1\t\\N\tbefore", "02\t1\t\\N\tduring", "03\t1\t1800\tafter", "04\t1\t\\N\tduring", "05\t0\t\\N\tunknown"],
-    );
+    world
+        .test
+        .check(timing, &["01\t1\t\\N\tbefore", "02\t1\t\\N\tduring", "03\t1\t1800\tafter", "04\t1\t\\N\tduring", "05\t0\t\\N\tunknown"]);
 
     // The left_site is amended to two minutes later, an incident is amended to another visit.
     let mut later = world::activity(1, 4, at(62), LeftSite, Some(1));
@@ -268,21 +277,21 @@ fn calls_after_a_visit_and_incidents_at_it() {
     (void.common.revision, void.common.voided) = (1, true);
     world.append_to(Topic::Calls, &[AnyRecord::CommunicationCall(void)]);
     world.settle();
-    world.test.check(
-        after,
-        &["03\tvisit_id\t604680\t7\ttrue", "04\tvisit_id\t604680.000001\t7\ttrue", "07\tthread_id\t86280\t1\tfalse"],
-    );
-    world.test.check(
-        timing,
-        &["01\t1\t\\N\tbefore", "02\t1\t\\N\tduring", "03\t1\t1800\tduring", "04\t1\t\\N\tduring", "05\t0\t\\N\tunknown"],
-    );
+    world.test.check(after, &["03\tvisit_id\t604680\t7\ttrue", "04\tvisit_id\t604680.000001\t7\ttrue", "07\tthread_id\t86280\t1\tfalse"]);
+    world
+        .test
+        .check(timing, &["01\t1\t\\N\tbefore", "02\t1\t\\N\tduring", "03\t1\t1800\tduring", "04\t1\t\\N\tduring", "05\t0\t\\N\tunknown"]);
 }
 
 #[test]
 fn alarms_that_should_have_been_an_emergency() {
     use ActivityType::*;
     let mut world = World::new("alarms_without_emergency", at(600));
-    world.append([world_activity(1, 0, ShiftStart, None), world_activity(2, 100, EmergencyStop, None), world_activity(3, 480, ShiftEnd, None)]);
+    world.append([
+        world_activity(1, 0, ShiftStart, None),
+        world_activity(2, 100, EmergencyStop, None),
+        world_activity(3, 480, ShiftEnd, None),
+    ]);
     let two_minutes = 120 * SECOND_US;
     let at_time = |number, created_at| {
         let mut alarm = alarm(number, 0);

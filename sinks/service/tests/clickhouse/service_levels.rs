@@ -1,10 +1,10 @@
 //! Service levels, also against a computation that goes through the records one by one and shares no code with the views.
 
 use crate::setup::{MORNING, Random, TestDatabase, call, insert_log};
+use fieldline_schemas::AnyRecord;
 use fieldline_schemas::events::{CallOutcome, CallType, CommunicationCall};
 use fieldline_schemas::ids::{ContactId, EventId};
 use fieldline_schemas::time::{MINUTE_US, SECOND_US};
-use fieldline_schemas::AnyRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Call = CommunicationCall<'static>;
@@ -41,7 +41,11 @@ fn g7() {
     assert_eq!(percent, ["83.0", "86.0", "81.1", "82.7", "82.1"]);
     let counts = "SELECT answered, abandoned, answered_within_20, abandoned_within_20, abandoned_within_5 FROM";
     for from in ["queue_service_levels", "queue_days", "queue_service_levels_by_threshold WHERE threshold_seconds = 20"] {
-        assert_eq!(numbers(&test, &format!("SELECT {ratios} FROM {from}")), [expect.iter().copied().map(Some).collect::<Vec<_>>()], "{from}");
+        assert_eq!(
+            numbers(&test, &format!("SELECT {ratios} FROM {from}")),
+            [expect.iter().copied().map(Some).collect::<Vec<_>>()],
+            "{from}"
+        );
     }
     test.check(&format!("{counts} queue_service_levels"), &["1000\t60\t860\t20\t10"]);
     test.check(&format!("{counts} queue_days"), &["1000\t60\t860\t20\t10"]);
@@ -181,10 +185,23 @@ fn messy_log(random: &mut Random) -> Vec<Call> {
             record.common.voided = random.below(7) == 0;
             record.common.created_at = at(random);
             record.started_at = (random.below(3) > 0).then(|| at(random));
-            record.call_type = random.pick(&[CallType::Inbound, CallType::Inbound, CallType::Missed, CallType::Voicemail, CallType::Outbound]);
+            record.call_type =
+                random.pick(&[CallType::Inbound, CallType::Inbound, CallType::Missed, CallType::Voicemail, CallType::Outbound]);
             record.call_outcome = random.pick(CallOutcome::ALL);
             let near = random.pick(&THRESHOLDS) + random.pick(&[-1, 0, 1]);
-            record.wait_time_seconds = random.pick(&[None, Some(-1), Some(0), Some(4), Some(5), Some(6), Some(near), Some(near), Some(any_wait), Some(i32::MAX), Some(i32::MIN)]);
+            record.wait_time_seconds = random.pick(&[
+                None,
+                Some(-1),
+                Some(0),
+                Some(4),
+                Some(5),
+                Some(6),
+                Some(near),
+                Some(near),
+                Some(any_wait),
+                Some(i32::MAX),
+                Some(i32::MIN),
+            ]);
             record.duration_seconds = random.pick(&[None, Some(-3), Some(0), Some(1), Some(any_wait), Some(20_000), Some(i32::MAX)]);
             record.abandoned = random.pick(&[None, Some(false), Some(true)]);
             record.direction = random.pick(&[None, Some("inbound"), Some("inbound"), Some("outbound"), Some("Outbound")]).map(Into::into);

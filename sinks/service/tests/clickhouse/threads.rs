@@ -88,7 +88,8 @@ fn a_call_is_provisional_until_seven_days_have_passed_in_the_log() {
 fn a_missed_call_is_called_back() {
     let test = TestDatabase::new("call_backs");
     let outbound = |number, minutes, call_outcome| Call { call_type: CallType::Outbound, call_outcome, ..of_thread(number, at(minutes)) };
-    let missed = |number, minutes| Call { call_type: CallType::Missed, call_outcome: CallOutcome::NoAnswer, ..of_thread(number, at(minutes)) };
+    let missed =
+        |number, minutes| Call { call_type: CallType::Missed, call_outcome: CallOutcome::NoAnswer, ..of_thread(number, at(minutes)) };
     let abandoned = Call { call_outcome: CallOutcome::Failed, abandoned: Some(true), ..of_thread(6, at(40)) };
     let alone = Call { thread_id: None, ..missed(7, 0) };
     let ours = Call { direction: Some("outbound".into()), ..missed(8, 50) };
