@@ -227,7 +227,7 @@ pub fn assert_incidents_equal(folder: &Folder, lines: &[String]) -> (usize, usiz
     let reopened = rows.iter().filter(|row| row[5] == "true").count();
     let incidents = folder.rows(
         "SELECT id, toUnixTimestamp64Micro(created_at), toUnixTimestamp64Micro(acknowledged_at), toUnixTimestamp64Micro(resolved_at), \
-         toInt64(resolve_seconds * 1000000), reopened, severity, event_category, source_system, updates FROM incidents",
+         toInt64(toDecimal128(resolve_seconds, 6) * 1000000), reopened, severity, event_category, source_system, updates FROM incidents",
     );
     let count = rows.len();
     assert_eq!(sorted(incidents), sorted(rows), "incidents");
