@@ -3,7 +3,7 @@ CREATE OR REPLACE VIEW technician_travels
     technician_contact_id UUID COMMENT 'The technician',
     from_at DateTime64(6, 'UTC') COMMENT 'From here the technician is under way',
     to_at DateTime64(6, 'UTC') COMMENT 'Up to here, not included',
-    travel_started_at DateTime64(6, 'UTC') COMMENT 'The travel_start; earlier than from_at after a break',
+    travel_started_at DateTime64(6, 'UTC') COMMENT 'The first travel_start of the travel; earlier than from_at after a break or another event on the way',
     visit_id Nullable(UUID) COMMENT 'The visit travelled to, where one is named',
     quality Enum8('observed' = 0, 'imputed' = 1, 'open' = 2) COMMENT 'How the travel ends: observed by a travel_end or the arrival, imputed by work without arrival, open by anything else or nothing'
 )
@@ -25,7 +25,7 @@ WITH
                 'emergency_stop', 'shift_start', 'shift_end')
         WINDOW before AS (PARTITION BY technician_contact_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ),
-    decided AS
+    judged AS
     (
         SELECT
             *,
@@ -34,14 +34,26 @@ WITH
                 OR (activity_type = 'work_completed' AND is_on_break) AS decides
         FROM steps
     ),
+    decided AS
+    (
+        -- A travel_start that is repeated on the way goes on with the same travel, and keeps it alive.
+        SELECT
+            *,
+            anyLastIf((activity_type, tuple(visit_id), created_at), decides) OVER before AS last_decision,
+            activity_type = 'travel_start' AND last_decision.1 = 'travel_start' AND last_decision.2 = tuple(visit_id)
+                AND created_at <= last_decision.3 + INTERVAL 24 HOUR AS is_repeated
+        FROM judged
+        WINDOW before AS (PARTITION BY technician_contact_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ),
     states AS
     (
         SELECT
             technician_contact_id,
             created_at AS from_at,
-            anyLastIf((activity_type, created_at, visit_id), decides) OVER so_far AS last,
+            anyLastIf((activity_type, created_at, visit_id), decides AND NOT is_repeated) OVER so_far AS last,
+            anyLastIf(created_at, decides) OVER so_far + INTERVAL 24 HOUR AS lasts_to,
             anyLastIf(activity_type = 'break_start', activity_type != 'travel_end') OVER so_far AS is_break,
-            anyLastIf((activity_type, visit_id), decides) OVER from_behind AS next,
+            anyLastIf((activity_type, visit_id), decides AND NOT is_repeated) OVER from_behind AS next,
             leadInFrame(toNullable(created_at)) OVER whole AS next_at
         FROM decided
         WINDOW
@@ -52,7 +64,7 @@ WITH
 SELECT
     technician_contact_id,
     from_at,
-    least(ifNull(next_at, last.2 + INTERVAL 24 HOUR), last.2 + INTERVAL 24 HOUR) AS to_at,
+    least(ifNull(next_at, lasts_to), lasts_to) AS to_at,
     last.2 AS travel_started_at,
     last.3 AS visit_id,
     CAST(
@@ -63,4 +75,4 @@ SELECT
         'Enum8(\'observed\' = 0, \'imputed\' = 1, \'open\' = 2)') AS quality
 FROM states
 WHERE last.1 = 'travel_start' AND NOT is_break AND from_at < to_at
-COMMENT 'When technicians are under way: from a travel_start, breaks left out, to what ends the travel, at most 24 h; never overlapping'
+COMMENT 'When technicians are under way: from a travel_start, breaks left out, to what ends the travel, at most 24 h after its last travel_start; never overlapping'

@@ -46,7 +46,8 @@ fn calls_during_travel() {
         // In one minute with it: the visit that was left comes first.
         act(7, 60, TravelStart, Some(2)),
         act(8, 70, WorkStarted, Some(2)),
-        act(9, 90, TravelStart, None),
+        act(9, 88, TravelStart, None),
+        act(10, 90, TravelStart, None),
     ];
     let calls = [
         taken(0x20, 5),
@@ -78,9 +79,9 @@ fn calls_during_travel() {
         "22\tagent\t9\tobserved",
         "24\tagent\t20\tobserved",
         "26\tagent\t1\timputed",
-        "28\tagent\t5\topen",
-        "29\tagent\t1439\topen",
-        "2b\ttransferred_to\t5\topen",
+        "28\tagent\t7\topen",
+        "29\tagent\t1441\topen",
+        "2b\ttransferred_to\t7\topen",
     ];
     test.check(DURING, &expect);
 
@@ -94,7 +95,7 @@ fn calls_during_travel() {
         AnyRecord::TechnicianActivity(activity)
     };
     let later = [
-        act(10, 94, TravelEnd, None),
+        act(11, 94, TravelEnd, None),
         amended(&day[4], &|arrival| arrival.common.created_at = at(41)),
         amended(&day[2], &|start| start.common.voided = true),
     ];
@@ -115,7 +116,8 @@ fn calls_during_travel() {
 /// What goes on after each event, said again as a walk through them.
 #[derive(Clone, Copy, Default)]
 struct Walk {
-    travel: Option<(Timestamp, Option<VisitId>)>,
+    /// Its first travel_start, where to, and the last of its travel_starts.
+    travel: Option<(Timestamp, Option<VisitId>, Timestamp)>,
     is_break: bool,
     bound_for: Option<VisitId>,
 }
@@ -135,14 +137,17 @@ impl Walk {
         }
         match event.activity_type {
             TravelStart => {
-                self.travel = Some((event.common.created_at, event.visit_id));
+                let at = event.common.created_at;
+                let goes_on = self.travel.filter(|(_, to, last)| *to == event.visit_id && at <= *last + DAY_US);
+                self.travel = Some((goes_on.map_or(at, |(first, ..)| first), event.visit_id, at));
                 (self.bound_for, self.is_break) = (event.visit_id, false);
+                return goes_on.is_none();
             }
             BreakStart => self.is_break = true,
             TravelEnd | WorkPaused | VehicleInspection | FuelStop => {}
             _ => self.is_break = false,
         }
-        ends_travel || event.activity_type == TravelStart
+        ends_travel
     }
 }
 
@@ -184,7 +189,7 @@ fn travels_equal_walking_through_the_events() {
         let (before, after) = own.split_at(own.partition_point(|e| e.common.created_at <= now));
         let mut walk = Walk::default();
         before.iter().for_each(|event| _ = walk.step(event));
-        let Some((started, to)) = walk.travel.filter(|(started, _)| !walk.is_break && now < *started + DAY_US) else { continue };
+        let Some((started, to, _)) = walk.travel.filter(|(.., last)| !walk.is_break && now < *last + DAY_US) else { continue };
         let mut ahead = walk;
         let quality = match after.iter().find(|event| ahead.step(event)) {
             Some(end) if end.activity_type == ActivityType::TravelEnd => "observed",
