@@ -39,8 +39,8 @@ WITH
         -- A travel_start that is repeated on the way goes on with the same travel, and keeps it alive.
         SELECT
             *,
-            anyLastIf((activity_type, tuple(visit_id), created_at), decides) OVER before AS last_decision,
-            activity_type = 'travel_start' AND last_decision.1 = 'travel_start' AND last_decision.2 = tuple(visit_id)
+            anyLastIf((activity_type, ifNull(toString(visit_id), ''), created_at), decides) OVER before AS last_decision,
+            activity_type = 'travel_start' AND last_decision.1 = 'travel_start' AND last_decision.2 = ifNull(toString(visit_id), '')
                 AND created_at <= last_decision.3 + INTERVAL 24 HOUR AS is_repeated
         FROM judged
         WINDOW before AS (PARTITION BY technician_contact_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
