@@ -243,6 +243,8 @@ impl Pipeline {
         raw.hurry(true);
         self.wait_for("processors", events)?;
         self.wait_for("raw-sink", events)?;
+        let people = self.ends(&[Topic::Contacts, Topic::AlertEvents])?;
+        self.wait_for("raw-sink", &people)?;
         self.drain_history(&results)
     }
 
