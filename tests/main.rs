@@ -13,6 +13,7 @@ mod arrival;
 mod cli;
 mod kills;
 mod on_kafka;
+mod people;
 mod real;
 mod recompute;
 mod refused;

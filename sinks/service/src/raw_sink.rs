@@ -10,9 +10,7 @@ use fieldline_schemas::topics::Topic;
 use fieldline_schemas::validate::validate;
 use fieldline_schemas::wire::{AnyRecord, Codec};
 use fieldline_sinks_rows::native::{Columns, Rows};
-use fieldline_sinks_rows::{
-    ActivityRows, AlertActionRows, CallRows, ContactRows, Fact, FactRows, OperationRows, Position, SilenceRows,
-};
+use fieldline_sinks_rows::{ActivityRows, AlertActionRows, CallRows, ContactRows, Fact, FactRows, OperationRows, Position, SilenceRows};
 use std::sync::Arc;
 
 /// Group name without prefix.

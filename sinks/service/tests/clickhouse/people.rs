@@ -103,7 +103,10 @@ fn contacts_silences_and_actions_are_stored_once_and_conserved() {
     let anna = "SELECT revision, display_name, team, contact_kind FROM contacts ORDER BY id";
     let standing = ["2\tAnna B.\t\\N\ttechnician", "0\tBen\tnorth\ttechnician"];
     test.check(anna, &standing);
-    test.check("SELECT revision, voided, team, note, dateDiff('minute', created_at, until) FROM silences", &["1\ttrue\tnorth\troadworks\t60"]);
+    test.check(
+        "SELECT revision, voided, team, note, dateDiff('minute', created_at, until) FROM silences",
+        &["1\ttrue\tnorth\troadworks\t60"],
+    );
     const ACTIONS: &str = "SELECT alert_id, flag, subject, action, reason, note, dateDiff('minute', toDateTime64('2026-03-02 08:00:00', 6, 'UTC'), created_at) \
          FROM alert_actions ORDER BY alert_id, id";
     let done = [
@@ -117,7 +120,10 @@ fn contacts_silences_and_actions_are_stored_once_and_conserved() {
         &["6\t3\t4"],
     );
     // Names are for views: they join by the person's id.
-    test.check("SELECT c.display_name FROM alert_actions AS a LEFT JOIN contacts AS c ON c.id = a.actor_contact_id", &["", "", ""].map(|_| "\\N"));
+    test.check(
+        "SELECT c.display_name FROM alert_actions AS a LEFT JOIN contacts AS c ON c.id = a.actor_contact_id",
+        &["", "", ""].map(|_| "\\N"),
+    );
 
     // A row that is lost is missed.
     test.database.execute("ALTER TABLE alert_actions_log DELETE WHERE note = 'again' SETTINGS mutations_sync = 2").unwrap();

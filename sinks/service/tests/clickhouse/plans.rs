@@ -158,7 +158,10 @@ fn adherence_and_conformance_of_the_golden_day() {
             &["480\t450\t65\t82.57\t107.29"],
         );
     }
-    test.check("SELECT late_start_seconds / 60, early_end_seconds / 60, plan_shifts, finality FROM shift_adherence", &["30\t-65\t1\tfinal"]);
+    test.check(
+        "SELECT late_start_seconds / 60, early_end_seconds / 60, plan_shifts, finality FROM shift_adherence",
+        &["30\t-65\t1\tfinal"],
+    );
 }
 
 #[test]
@@ -301,7 +304,8 @@ fn a_job_is_fixed_first_time_where_nobody_comes_back() {
     let test = TestDatabase::new("plans_jobs");
     let job = |number: u8| Some(JobId::from_bytes([number; 16]));
     let mut plans = Plans::default();
-    let mut serves = |plan_of: u8, number: u8| plans.visit(&VisitPlan { job_id: job(plan_of), ..visit_plan(event(number), number, (0, 1)) });
+    let mut serves =
+        |plan_of: u8, number: u8| plans.visit(&VisitPlan { job_id: job(plan_of), ..visit_plan(event(number), number, (0, 1)) });
     let seen = |number: u8, minute: i64, completed: Option<i64>| EpisodeResult {
         visit_id: visit(number),
         completed_at: completed.map(at),
@@ -378,7 +382,10 @@ fn a_job_is_fixed_first_time_where_nobody_comes_back() {
         let mut row = ShiftRows::default();
         row.push(&stamp(minute as u64, None), at(0), &worked(1, 1, at(0), Ok(at(1))));
         test.insert("shift_results", &row);
-        test.check("SELECT finality_7d, finality_14d FROM job_fixes WHERE job_id = '01010101-0101-0101-0101-010101010101'", &[&format!("{finality}\tprovisional")]);
+        test.check(
+            "SELECT finality_7d, finality_14d FROM job_fixes WHERE job_id = '01010101-0101-0101-0101-010101010101'",
+            &[&format!("{finality}\tprovisional")],
+        );
     }
     // The plan of the job's second visit is amended to another job: the first is fixed after all.
     let mut later = Plans { offset: 1_000, ..Plans::default() };

@@ -210,7 +210,8 @@ impl Truth {
         let lines = self.shifts.iter().map(|shift| {
             let name = format!("{}\t{}", technician(shift.who), event(shift.id));
             let Some((id, plan)) = self.plan_of(shift) else { return format!("{name}\t-\t0{}", "\t\\N".repeat(7)) };
-            let sharing = self.shifts.iter().filter(|other| other.who == shift.who && self.plan_of(other).is_some_and(|p| p.0 == id)).count();
+            let sharing =
+                self.shifts.iter().filter(|other| other.who == shift.who && self.plan_of(other).is_some_and(|p| p.0 == id)).count();
             let scheduled = plan.planned_end.0 - plan.planned_start.0;
             let lo = Self::cut(shift, shift.end.unwrap_or(shift.last), plan);
             let hi = Self::cut(shift, shift.end.unwrap_or_else(|| self.closed(shift)), plan);
@@ -261,7 +262,8 @@ impl Truth {
 
     fn punctuality(&self) -> Vec<String> {
         let lines = self.counting().into_iter().map(|((who, of), plan)| {
-            let arrived = self.visits.iter().find(|v| technician(v.who).to_string() == who && visit(v.id).to_string() == of).map(|v| v.arrived);
+            let arrived =
+                self.visits.iter().find(|v| technician(v.who).to_string() == who && visit(v.id).to_string() == of).map(|v| v.arrived);
             let (arrival, late, response) = match arrived {
                 None => ("unscored", "\\N".to_owned(), "\\N".to_owned()),
                 Some(at) => {
@@ -335,7 +337,8 @@ impl Truth {
         assert_same(&lines(PLANS), &self.plans_kept());
         assert_same(&lines(VISITS), &self.punctuality());
         let is_final = |line: &String| line.split_once('\t').map(|(of, value)| (of.to_owned(), value == "1")).unwrap();
-        let finals = world.test.lines("SELECT visit_id, min(finality = 'final') FROM visits GROUP BY visit_id").iter().map(is_final).collect();
+        let finals =
+            world.test.lines("SELECT visit_id, min(finality = 'final') FROM visits GROUP BY visit_id").iter().map(is_final).collect();
         let clock: i64 = world.test.lines("SELECT toUnixTimestamp64Micro(at) FROM log_clock")[0].parse().unwrap();
         assert_same(&lines(JOBS), &self.fixes(&finals, clock));
     }
@@ -381,7 +384,9 @@ fn plan_kpis_equal_a_second_computation_whatever_the_order() {
     assert!(truth.shifts.len() > 90 && truth.visit_plans.len() > 90, "{} {}", truth.shifts.len(), truth.visit_plans.len());
     world.append(records.clone());
     truth.check(&world);
-    let scored = world.test.lines("SELECT countIf(fixed_first_time_7d AND NOT fixed_first_time_30d) > 0, countIf(NOT fixed_first_time_7d) > 0 FROM job_fixes");
+    let scored = world
+        .test
+        .lines("SELECT countIf(fixed_first_time_7d AND NOT fixed_first_time_30d) > 0, countIf(NOT fixed_first_time_7d) > 0 FROM job_fixes");
     assert_eq!(scored, ["1\t1"], "the windows make no difference");
 
     // Everything once more, and then after the fact: plans are withdrawn, moved and brought back, shifts are ended after all.
@@ -398,7 +403,12 @@ fn plan_kpis_equal_a_second_computation_whatever_the_order() {
                 truth.shift_plans.remove(&id);
             }
             1 => {
-                let moved = ShiftPlan { revision: 5, planned_start: plan.planned_start + HOUR_US, planned_end: plan.planned_end - HOUR_US / 2, ..plan };
+                let moved = ShiftPlan {
+                    revision: 5,
+                    planned_start: plan.planned_start + HOUR_US,
+                    planned_end: plan.planned_end - HOUR_US / 2,
+                    ..plan
+                };
                 later.push(AnyRecord::ShiftPlan(moved.clone()));
                 truth.shift_plans.insert(id, moved);
             }
