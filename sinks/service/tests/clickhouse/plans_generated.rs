@@ -120,7 +120,7 @@ impl Generator {
             window_start,
             window_end: window_start + self.minutes(10, 90),
             promised_at: None,
-            requested_at: self.chance(70).then(|| around).map(|at| at - self.minutes(-30, 200 * 24 * 60)),
+            requested_at: self.chance(70).then_some(around).map(|at| at - self.minutes(-30, 200 * 24 * 60)),
             job_id: self.chance(80).then(|| JobId(visit(self.random.below(25) as u128).0)),
             priority: None,
             location: None,
