@@ -126,13 +126,17 @@ fn shared_view(database: &str, owner: &str, role: Role, view: &str, comment: &st
     let (mut declared, mut selected) = (String::new(), String::new());
     let key = format!("(SELECT (key_0, key_1) FROM {database}.{KEY_TABLE} LIMIT 1)");
     for [name, kind, comment] in columns {
-        let value = match shown(role, view, name, kind) {
-            Shown::Nothing => continue,
-            Shown::AsItIs => format!("v.{name}"),
-            Shown::Pseudonym if kind.starts_with("Nullable") => {
-                format!("if(v.{name} IS NULL, NULL, toNullable(reinterpretAsUUID(sipHash128Keyed({key}, assumeNotNull(v.{name})))))")
+        let pseudonym = |id: &str| format!("reinterpretAsUUID(sipHash128Keyed({key}, {id}))");
+        let value = match (shown(role, view, name, kind), kind.as_str()) {
+            (Shown::Nothing, _) => continue,
+            (Shown::AsItIs, _) => format!("v.{name}"),
+            (Shown::Pseudonym, "UUID") => pseudonym(&format!("v.{name}")),
+            (Shown::Pseudonym, "Nullable(UUID)") => {
+                format!("if(v.{name} IS NULL, NULL, toNullable({}))", pseudonym(&format!("assumeNotNull(v.{name})")))
             }
-            Shown::Pseudonym => format!("reinterpretAsUUID(sipHash128Keyed({key}, v.{name}))"),
+            (Shown::Pseudonym, "Array(UUID)") => format!("arrayMap(person -> {}, v.{name})", pseudonym("person")),
+            // Nobody has said how to hide a person in such a type.
+            (Shown::Pseudonym, _) => continue,
         };
         let separator = if declared.is_empty() { "" } else { ", " };
         // Writing to a String can not fail.

@@ -79,22 +79,41 @@ const BYTES: &[&str] = &["payload", "key"];
 const POSITIONS: &[&str] = &["location", "latitude", "longitude", "accuracy_meters", "address", "located_at", "position_age_seconds"];
 /// Of text that a table does not bound to few words, what names no person and is written by no person.
 const HARMLESS_TEXT: &[&str] = &["source", "team", "cause", "state", "detail", "last_detail"];
-/// What leads to one person although it is no contact id.
-const LEADS_TO_A_PERSON: &[&str] = &["device_id", "device_sequence", "vehicle_id"];
+/// What leads to one person although it is no id.
+const LEADS_TO_A_PERSON: &[&str] = &["device_id", "device_sequence"];
+/// Ids of things and events; an id that is not listed may be a person's, or lead to one, as a vehicle's does.
+const IDS_OF_THINGS: &[&str] = &[
+    "call_id",
+    "caused_by",
+    "communication_message_id",
+    "event_id",
+    "first_visit_id",
+    "id",
+    "incident_id",
+    "job_id",
+    "next_visit_id",
+    "plan_id",
+    "root_call_id",
+    "shift_id",
+    "stands_for_id",
+    "thread_id",
+    "visit_id",
+];
 /// Text that holds a technician's id.
 const HOLDS_AN_ID: &[&str] = &["alert_id", "subject", "counted_on"];
 
 /// What a role sees of a column of a view that it sees. Text that nobody has looked at is shown to the desk only.
 pub fn shown(role: Role, view: &str, column: &str, kind: &str) -> Shown {
     let is_text = kind.contains("String") && !kind.starts_with("LowCardinality") && !kind.starts_with("Array(LowCardinality");
-    let is_person = column.ends_with("_contact_id") || (view, column) == ("contacts", "id");
+    let is_person = column.ends_with("_contact_id") || column.ends_with("_contact_ids") || (view, column) == ("contacts", "id");
     let is_withheld = match role {
         Recordings => BYTES.contains(&column),
         Safety => RECORDINGS.contains(&column) || BYTES.contains(&column),
         Compliance | Analyst => {
             let is_known =
                 HARMLESS_TEXT.contains(&column) || role == Compliance && (HOLDS_AN_ID.contains(&column) || column == "display_name");
-            let leads = role == Analyst && LEADS_TO_A_PERSON.contains(&column);
+            let is_unknown_id = kind.contains("UUID") && !is_person && !IDS_OF_THINGS.contains(&column);
+            let leads = role == Analyst && (LEADS_TO_A_PERSON.contains(&column) || is_unknown_id);
             RECORDINGS.contains(&column) || POSITIONS.contains(&column) || leads || is_text && !is_known
         }
     };
@@ -125,13 +144,17 @@ mod tests {
             (Analyst, "visit_plans", "location", "Tuple(latitude Nullable(Float64), address Nullable(String))", Shown::Nothing),
             (Analyst, "shifts", "technician_contact_id", "UUID", Shown::Pseudonym),
             (Analyst, "contacts", "id", "UUID", Shown::Pseudonym),
+            (Analyst, "calls_after_visits", "technician_contact_ids", "Array(UUID)", Shown::Pseudonym),
+            (Analyst, "technician_activity", "vehicle_id", "Nullable(UUID)", Shown::Nothing),
+            (Compliance, "technician_activity", "vehicle_id", "Nullable(UUID)", Shown::AsItIs),
             (Analyst, "visits", "visit_id", "UUID", Shown::AsItIs),
             (Compliance, "shifts", "technician_contact_id", "UUID", Shown::AsItIs),
             (Analyst, "alerts", "alert_id", "String", Shown::Nothing),
             (Compliance, "alerts", "alert_id", "String", Shown::AsItIs),
             (Analyst, "contacts", "display_name", TEXT, Shown::Nothing),
             (Analyst, "calls", "queue_name", "LowCardinality(Nullable(String))", Shown::AsItIs),
-            // Text that somebody adds tomorrow.
+            // What somebody adds tomorrow.
+            (Analyst, "shifts", "supervisor", "UUID", Shown::Nothing),
             (Analyst, "shifts", "remark", "String", Shown::Nothing),
             (Compliance, "shifts", "remark", "Array(String)", Shown::Nothing),
         ];
