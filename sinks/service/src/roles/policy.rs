@@ -31,22 +31,36 @@ impl Role {
 /// Every view, and who sees it.
 pub const VIEWS: &[(&str, &[Role])] = &[
     ("adherence_days", &[Analyst, Compliance]),
+    ("alarms_without_emergency", &[Analyst, Safety, Compliance]),
     ("alert_actions", &[Analyst, Safety, Compliance]),
     ("alert_deliveries", &[Analyst, Safety, Compliance]),
     ("alerts", &[Analyst, Safety, Compliance]),
     ("alerts_history", &[Analyst, Safety, Compliance]),
+    ("call_backs", &[Analyst]),
+    ("call_journeys", &[Analyst]),
+    ("call_repeats", &[Analyst]),
+    ("calls", &[Analyst]),
+    ("calls_after_visits", &[Analyst]),
+    ("calls_during_travel", &[Analyst]),
     ("communication_call_details", &[Analyst, Recordings]),
     ("contacts", &[Analyst, Safety, Compliance]),
     ("data_quality", &[Analyst, Compliance]),
     ("dead_letters", &[Compliance]),
     ("emergencies_undelivered", &[Safety, Compliance]),
     ("first_time_fixes", &[Analyst, Compliance]),
+    ("incident_statistics", &[Analyst, Safety, Compliance]),
+    ("incidents", &[Analyst, Safety]),
     ("job_fixes", &[Analyst, Compliance]),
     ("log_clock", &[Analyst, Safety, Compliance]),
     ("near_duplicates", &[Analyst, Compliance]),
     ("operational_event", &[Analyst, Safety]),
     ("plan_adherence", &[Analyst, Compliance]),
     ("punctuality_days", &[Analyst, Compliance]),
+    ("queue_days", &[Analyst]),
+    ("queue_repeats", &[Analyst]),
+    ("queue_sentiment", &[Analyst]),
+    ("queue_service_levels", &[Analyst]),
+    ("queue_service_levels_by_threshold", &[Analyst]),
     ("safety_board", &[Safety]),
     ("shift_adherence", &[Analyst, Compliance]),
     ("shift_plans", &[Analyst, Safety, Compliance]),
@@ -55,9 +69,13 @@ pub const VIEWS: &[(&str, &[Role])] = &[
     ("silences", &[Analyst, Safety, Compliance]),
     ("team_weeks", &[Analyst, Compliance]),
     ("technician_activity", &[Analyst, Safety, Compliance]),
+    ("technician_activity_order", &[Analyst, Safety, Compliance]),
     ("technician_days", &[Analyst, Compliance]),
     ("technician_positions", &[Safety]),
+    ("technician_timeline", &[Analyst, Safety, Compliance]),
+    ("technician_travels", &[Analyst, Compliance]),
     ("technician_weeks", &[Analyst, Compliance]),
+    ("visit_incidents", &[Analyst, Safety]),
     ("visit_plans", &[Analyst, Safety, Compliance]),
     ("visit_punctuality", &[Analyst, Compliance]),
     ("visits", &[Analyst, Safety, Compliance]),
@@ -78,7 +96,7 @@ const RECORDINGS: &[&str] = &["recording_url", "transcription"];
 const BYTES: &[&str] = &["payload", "key"];
 const POSITIONS: &[&str] = &["location", "latitude", "longitude", "accuracy_meters", "address", "located_at", "position_age_seconds"];
 /// Of text that a table does not bound to few words, what names no person and is written by no person.
-const HARMLESS_TEXT: &[&str] = &["source", "team", "cause", "state", "detail", "last_detail"];
+const HARMLESS_TEXT: &[&str] = &["source", "team", "cause", "state", "detail", "last_detail", "queue_name", "sentiment_scale"];
 /// What leads to one person although it is no id.
 const LEADS_TO_A_PERSON: &[&str] = &["device_id", "device_sequence"];
 /// Ids of things and events; an id that is not listed may be a person's, or lead to one, as a vehicle's does.
