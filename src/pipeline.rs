@@ -262,6 +262,8 @@ impl Pipeline {
             self.wait_for(share.group(), &theirs)?;
         }
         self.wait_for("raw-sink", events)?;
+        let people = self.ends(&[Topic::Contacts, Topic::AlertEvents])?;
+        self.wait_for("raw-sink", &people)?;
         self.drain_history(&results)
     }
 
