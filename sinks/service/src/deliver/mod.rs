@@ -31,6 +31,7 @@ mod worker;
 
 pub use config::{Channel, Deadlines, DeliverConfig, Encryption, Endpoint, Hidden, Mailbox, Receiver, Style};
 pub use control::{DeliverControl, ReceiverControl};
+pub use http::https_connector;
 pub use message::{Template, TemplateError};
 pub use route::Route;
 pub use signature::{NoSecret, SigningSecret};
