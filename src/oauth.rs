@@ -186,7 +186,10 @@ mod tests {
         ];
         for (status, body, said, is_lasting) in cases {
             let none = read(status, body.as_bytes(), ASKED_AT).unwrap_err();
-            assert!(none.reason.contains(said) && none.is_lasting == is_lasting && !none.reason.contains("hunter"), "{status} {body}: {none:?}");
+            assert!(
+                none.reason.contains(said) && none.is_lasting == is_lasting && !none.reason.contains("hunter"),
+                "{status} {body}: {none:?}"
+            );
         }
     }
 }

@@ -87,7 +87,8 @@ impl KafkaSettings {
         };
         let pairs = |name: &'static str| -> Result<Vec<(String, String)>> {
             let split = |pair: &str| {
-                let (key, value) = pair.split_once('=').with_context(|| format!("{name}: name=value pairs separated by spaces are wanted"))?;
+                let (key, value) =
+                    pair.split_once('=').with_context(|| format!("{name}: name=value pairs separated by spaces are wanted"))?;
                 Ok((key.to_owned(), value.to_owned()))
             };
             text(name)?.split_whitespace().map(split).collect()
@@ -95,7 +96,8 @@ impl KafkaSettings {
         let properties = pairs("kafka.properties")?.into_iter().map(|(name, value)| (name, Hidden(value))).collect();
         let oauth = match set("kafka.sasl_mechanism")?.as_deref() {
             Some("oauthbearer") => {
-                let wanted = |name: &str| set(name)?.with_context(|| format!("kafka.sasl_mechanism = oauthbearer, so {name} is wanted too"));
+                let wanted =
+                    |name: &str| set(name)?.with_context(|| format!("kafka.sasl_mechanism = oauthbearer, so {name} is wanted too"));
                 Some(OAuthSettings {
                     token_url: token_url(wanted("kafka.oauth_token_url")?)?,
                     client_id: wanted("kafka.oauth_client_id")?,

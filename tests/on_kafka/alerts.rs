@@ -1,9 +1,9 @@
 //! Emergencies on real Kafka with real processes, from the publisher to a desk that is paged.
 
 use super::{Deployment, shared_kafka};
+use crate::support::Random;
 use crate::support::desk::SafetyDesk;
 use crate::support::folder::{Running, wait_until};
-use crate::support::Random;
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
 use fieldline_log::{Log, Producer};
 use fieldline_producers::{Publisher, PublisherConfig};

@@ -134,7 +134,7 @@ fn without_its_registry_a_partition_stands_still_and_goes_on_with_it() {
     server.change(|model| model.mood = Mood::Mute);
     let roles = ["processors", "sinks"].map(|role| stage.deployment.start_observed(role));
     stage.wait_until_through(&ends[..1]);
-    wait_until("both roles say what they wait for", || roles.iter().all(|role| waits_for_registry(role)));
+    wait_until("both roles say what they wait for", || roles.iter().all(waits_for_registry));
     assert!((1..PARTITIONS).all(|partition| stage.stands_at(partition, 0)), "a record whose schema nobody knows was passed");
     server.change(|model| model.mood = Mood::Well);
     stage.wait_until_through(&ends);
@@ -163,7 +163,7 @@ fn without_its_registry_a_partition_stands_still_and_goes_on_with_it() {
     let ends: Vec<(i32, i64)> = (0..PARTITIONS).map(|partition| (partition, stage.end(partition))).collect();
     let others: Vec<(i32, i64)> = ends.iter().copied().filter(|(partition, _)| *partition != FOREIGN).collect();
     stage.wait_until_through(&others);
-    wait_until("both roles say what they wait for", || roles.iter().all(|role| waits_for_registry(role)));
+    wait_until("both roles say what they wait for", || roles.iter().all(waits_for_registry));
     assert!(stage.stands_at(FOREIGN, foreign_at), "a record whose schema nobody knows was passed");
     server.change(|model| model.mood = Mood::Well);
     stage.wait_until_through(&ends);

@@ -91,7 +91,6 @@ struct Present {
 }
 
 impl Present {
-
     fn life_left(&self) -> Duration {
         self.token.expires_at.duration_since(SystemTime::now()).unwrap_or_default()
     }
@@ -114,7 +113,11 @@ impl Tokens {
             std::thread::sleep(pause);
             pause = (pause * 2).min(PAUSE_MAX);
         };
-        let tokens = Arc::new(Self { oauth, seats: Seats::default(), present: Mutex::new(Present { token, since: Instant::now(), is_first: true }) });
+        let tokens = Arc::new(Self {
+            oauth,
+            seats: Seats::default(),
+            present: Mutex::new(Present { token, since: Instant::now(), is_first: true }),
+        });
         let weak = Arc::downgrade(&tokens);
         let renewing = std::thread::Builder::new().name("kafka-tokens".to_owned()).spawn(move || renew(&weak));
         renewing.map_err(|error| Error::Other(format!("starting the thread that renews tokens: {error}")))?;

@@ -122,7 +122,8 @@ mod with_openssl {
     }
 
     fn with_tokens(kafka: &Kafka, source: TokenSource) -> KafkaConfig {
-        let oauth = OAuth { source, principal: "fieldline".to_owned(), extensions: [("logicalCluster".to_owned(), "one".to_owned())].into() };
+        let oauth =
+            OAuth { source, principal: "fieldline".to_owned(), extensions: [("logicalCluster".to_owned(), "one".to_owned())].into() };
         KafkaConfig { oauth: Some(oauth), ..config(kafka.sasl_bootstrap()) }
     }
 
@@ -176,9 +177,8 @@ mod with_openssl {
         assert!(text.contains("the endpoint answers 401") && text.contains("check the token endpoint"), "{text}");
         assert!(asked_at.elapsed() < Duration::from_secs(5));
         // Text that is no token: brokers refuse it.
-        let wrong = TokenSource::new(|| {
-            Ok(Token { value: Secret::new("hunter2"), expires_at: SystemTime::now() + Duration::from_secs(600) })
-        });
+        let wrong =
+            TokenSource::new(|| Ok(Token { value: Secret::new("hunter2"), expires_at: SystemTime::now() + Duration::from_secs(600) }));
         let text = KafkaLog::open(with_tokens(&kafka, wrong)).map(|_| ()).unwrap_err().to_string();
         assert!(text.contains("token") && !text.contains("hunter2"), "{text}");
     }

@@ -58,7 +58,13 @@ impl Plan {
         let ports = (0..options.brokers)
             .map(|_| Ports { plain: free_port(), sasl: free_port(), tls: free_port(), controller: free_port() })
             .collect();
-        Self { ports, properties: options.properties.clone(), users: options.users.clone(), certificate, tokens_for_ms: options.tokens_for_ms }
+        Self {
+            ports,
+            properties: options.properties.clone(),
+            users: options.users.clone(),
+            certificate,
+            tokens_for_ms: options.tokens_for_ms,
+        }
     }
 
     pub(crate) fn server_properties(&self, number: usize, data: &Path) -> String {

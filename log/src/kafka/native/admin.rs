@@ -1,9 +1,9 @@
 //! Questions and orders to the cluster as a whole, each a request with an answer.
 #![expect(unsafe_code, reason = "the admin calls that the safe crate lacks: topic ids")]
 
+use super::seats::Seat;
 use super::text::{c, check, check_error, owned};
 use super::{Failure, ms, open};
-use super::seats::Seat;
 use crate::kafka::context::Context;
 use crate::kafka::tokens::Tokens;
 use crate::{Result, TopicPartition};

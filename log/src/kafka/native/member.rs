@@ -1,10 +1,10 @@
 //! A member of a group: joining, reading in batches, taking over and giving up partitions.
 #![expect(unsafe_code, reason = "librdkafka's calls for batches, for taking over one partition, and for closing")]
 
+use super::seats::Seat;
 use super::text::{c, check, check_error};
 use super::{Failure, ms, open};
 use crate::Result;
-use super::seats::Seat;
 use crate::kafka::context::Context;
 use crate::kafka::tokens::Tokens;
 use rdkafka::bindings as sys;

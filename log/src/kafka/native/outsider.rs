@@ -4,9 +4,9 @@
 //! while it is under way (librdkafka issues 3663 and 4605, open; seen here when a broker was killed).
 #![expect(unsafe_code, reason = "the call waits without polling, which the safe crate's consumer does not offer")]
 
+use super::seats::Seat;
 use super::text::check;
 use super::{Failure, ms, open};
-use super::seats::Seat;
 use crate::kafka::context::Context;
 use crate::kafka::tokens::Tokens;
 use crate::{Committed, Result, TopicPartition};
