@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 
 use keys::{KEYS, Key};
 
-pub use kafka::{KafkaSettings, SaslMechanism};
+#[cfg(test)]
+pub use kafka::Hidden;
+pub use kafka::{KafkaSettings, OAuthSettings, SaslMechanism};
 pub use receivers::Receivers;
 pub use watch::WatchSettings;
 
@@ -310,6 +312,11 @@ mod tests {
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"", "kafka.user"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"oauthbearer\"", "kafka.oauth_token_url"),
+            (
+                "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"oauthbearer\"\nkafka.oauth_token_url = \"http://idp/token\"",
+                "https://host/path is wanted",
+            ),
             ("kafka.brokers = \"h:1\"\nkafka.properties = \"linger.ms\"", "kafka.properties"),
             ("registry.url = \"https://h:8081\"", "registry.url"),
             ("registry.url = \"http://u:hunter2@h:8081\"", "registry.url"),

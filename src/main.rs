@@ -8,6 +8,7 @@ mod config;
 mod desk;
 mod engine;
 mod log;
+mod oauth;
 mod observe;
 mod pipeline;
 mod registry;

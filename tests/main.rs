@@ -24,6 +24,10 @@ mod tidy;
 mod verify;
 mod whole;
 
+#[path = "../log/registry/tests/registry/server.rs"]
+#[expect(dead_code, reason = "the client's own tests make it misbehave in more ways")]
+mod registry_server;
+
 #[path = "../processors/core/tests/oracle/order.rs"]
 mod order;
 #[path = "../processors/core/tests/oracle/rows.rs"]

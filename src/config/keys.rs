@@ -55,11 +55,17 @@ pub const KEYS: &[Key] = &[
     key(
         "kafka.sasl_mechanism",
         "",
-        "plain, scram-sha-256 or scram-sha-512 (scram needs a build with the feature tls). Not set: no authentication. \
-         OAUTHBEARER is set by kafka.properties.",
+        "plain, scram-sha-256, scram-sha-512 or oauthbearer (all but plain need a build with the feature tls). Not set: no \
+         authentication.",
     ),
     key("kafka.user", "", "User of the SASL mechanism."),
     Key { name: "kafka.password", default: "", doc: "Its password.", is_secret: true },
+    key("kafka.oauth_token_url", "", "https:// address of the token endpoint that oauthbearer asks (OpenID Connect, client credentials)."),
+    key("kafka.oauth_client_id", "", "The client's id there."),
+    Key { name: "kafka.oauth_client_secret", default: "", doc: "Its secret.", is_secret: true },
+    key("kafka.oauth_scope", "", "The scope that is asked for. Not set: the endpoint's default."),
+    key("kafka.oauth_extensions", "", "What brokers want beside the token, as name=value separated by spaces: logicalCluster=lkc-1."),
+    key("kafka.oauth_ca_file", "", "PEM file of the authorities that are believed of the token endpoint. Not set: the public ones."),
     Key {
         name: "kafka.properties",
         default: "",

@@ -36,6 +36,7 @@ pub use config::{Channel, Deadlines, DeliverConfig, Encryption, Endpoint, Hidden
 pub use control::{DeliverControl, ReceiverControl};
 pub(crate) use direct::Direct;
 pub use group::{GROUP_MAX, GroupBy};
+pub use http::https_connector;
 pub use message::{Template, TemplateError};
 pub use route::Route;
 pub use signature::{NoSecret, SigningSecret};
