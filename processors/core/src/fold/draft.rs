@@ -90,9 +90,10 @@ pub(super) struct EpisodeDraft {
     /// Own events of the travel rule until there is an attendance.
     pub travel_last_own: Timestamp,
     pub attendance: Option<Attendance>,
-    /// Shifts that hold one of its events, with the first such event.
+    /// Its first event in a shift.
     pub first_in_shift_at: Option<Timestamp>,
-    pub shifts: Vec<u32>,
+    /// The first and the last shift that hold one of its events.
+    pub shifts: Option<(u32, u32)>,
     pub travel_started_at: Option<Timestamp>,
     pub arrived_at: Option<Timestamp>,
     pub left_at: Option<Timestamp>,

@@ -20,14 +20,13 @@ const BREAK_MAX_US: i64 = 4 * HOUR_US;
 pub(super) const WORK_MAX_US: i64 = 16 * HOUR_US;
 const SHIFT_MAX_US: i64 = 16 * HOUR_US;
 
-pub(super) fn results(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definition, due: &mut Due) -> Vec<ShiftResult> {
+pub(super) fn results(walked: &Walk, facts: Facts<'_>, definition: &Definition, due: &mut Due, rows: &mut Vec<ShiftResult>) {
     let overlays = walked.overlays();
     // Shifts follow one another, so the stretches that ended in them do too.
     let in_shifts: Vec<Stretch> = walked.stretches.iter().filter(|s| s.shift.is_some()).copied().collect();
     let mut rest = &in_shifts[..];
     // An arrival that nobody sent may lie in a shift that was closed before the work began.
     let reaching_back: Vec<Stretch> = walked.stretches.iter().filter(|s| s.possible.from < s.certain.from).copied().collect();
-    let mut rows = Vec::with_capacity(walked.shifts.len());
     for (index, shift) in walked.shifts.iter().enumerate() {
         let count = rest.iter().take_while(|s| s.shift == Some(index as u32)).count();
         let (own, later) = rest.split_at(count);
@@ -37,7 +36,6 @@ pub(super) fn results(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definiti
         rows.push(row(shift, &own, &overlays, facts, definition, due));
         rest = later;
     }
-    rows
 }
 
 fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'_>, definition: &Definition, due: &mut Due) -> ShiftResult {
@@ -85,7 +83,7 @@ fn missing_from(shift: &ShiftDraft, plan: Option<&ShiftPlanFact>, definition: &D
 }
 
 /// The shifts that nobody ended, but for imported ones.
-pub(super) fn unended(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definition) -> impl Iterator<Item = UnendedShift> {
+pub(super) fn unended(walked: &Walk, facts: Facts<'_>, definition: &Definition) -> impl Iterator<Item = UnendedShift> {
     walked.shifts.iter().filter(|shift| shift.ended_at.is_none() && !shift.imported).map(move |shift| {
         let plan = plan_of(shift.started_at, facts.shift_plans);
         UnendedShift {

@@ -304,6 +304,7 @@ impl Partition {
             effects.flags.push(Flag { version, ..flag });
         }
         let technician = &mut self.slots[slot as usize];
+        let appeared = record.input.appeared(&inserted);
         let (changed, lacks_predecessor, others_from) = match inserted {
             Inserted::Duplicate => {
                 self.counters.duplicates += 1;
@@ -327,7 +328,7 @@ impl Partition {
         }
         technician.touched = Some(Touch { offset: record.offset, clock, caused_by: Some(about.id) });
         let was_changed = technician.is_changed();
-        technician.note_changed(changed);
+        technician.note_changed(changed, appeared);
         if changed.is_some() && !was_changed {
             // The rows are derived when the second ends, and what falls due is found anew then.
             if let Some(due) = technician.due.take() {

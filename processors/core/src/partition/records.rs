@@ -109,13 +109,13 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// The facts that stand within the window, as the fold takes them: the activities from `from` up to `to`, all others.
+    /// The facts that stand within the window, as the fold takes them: the activities of `span`, its ends included, all others.
     pub fn facts(
         &mut self,
         technician_contact_id: TechnicianId,
         records: &Records,
         window: Window,
-        (from, to): (Timestamp, Timestamp),
+        span: Option<(Timestamp, Timestamp)>,
     ) -> Facts<'_> {
         let always = (Timestamp::MIN, Timestamp::MAX);
         self.activities.clear();
@@ -123,7 +123,9 @@ impl Gathered {
         self.visit_plans.clear();
         self.signals.clear();
         self.clearances.clear();
-        records.activities.collect(window, (from, to), &mut self.activities);
+        if let Some(span) = span {
+            records.activities.collect(window, span, &mut self.activities);
+        }
         records.shift_plans.collect(window, always, &mut self.shift_plans);
         records.visit_plans.collect(window, always, &mut self.visit_plans);
         records.signals.collect(window, always, &mut self.signals);
