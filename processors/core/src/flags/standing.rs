@@ -101,7 +101,7 @@ impl Flags {
 
     /// Takes what was derived anew. `plans`: those that stand, where they may have changed.
     pub fn note(&mut self, refolded: &Refolded, plans: Option<&[VisitPlanFact]>) {
-        if refolded.is_empty() {
+        if refolded.is_empty() && plans.is_none() {
             return;
         }
         if let Some(plans) = plans {

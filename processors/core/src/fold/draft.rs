@@ -21,7 +21,7 @@ pub(super) struct ShiftDraft {
     pub last_event_type: ActivityType,
     /// Codes of its events, per local date in the order met.
     pub codes: Vec<(i32, Anomalies)>,
-    /// Named visits with an arrival or work in it.
+    /// Named visits with an arrival or work in it, each once.
     pub visits: Vec<VisitId>,
     /// Named visits with a work_completed in it, with the local date.
     pub completed: Vec<(i32, VisitId)>,

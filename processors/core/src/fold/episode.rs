@@ -2,7 +2,7 @@
 
 use super::Due;
 use super::draft::EpisodeDraft;
-use super::shift::{WORK_MAX_US, is_implausible_travel};
+use super::shift::{is_implausible_travel, is_implausible_work};
 use super::span::SpanSet;
 use super::stretch::{Kind, Stretch};
 use super::walk::Walk;
@@ -62,7 +62,7 @@ fn row(
     };
     let implausible = own.iter().any(|s| match s.kind {
         Kind::VisitTravel => is_implausible_travel(s),
-        Kind::Work => net_of_overlays(s, overlays).lo_us > WORK_MAX_US,
+        Kind::Work => is_implausible_work(s, overlays),
         _ => false,
     });
     let mut anomalies = episode.codes;
@@ -116,6 +116,9 @@ fn gross(stretch: &Stretch) -> Part {
 pub(super) fn net_of_overlays(work: &Stretch, overlays: &[Stretch]) -> Part {
     let from = overlays.partition_point(|o| o.possible.to <= work.possible.from);
     let over = || overlays[from..].iter().take_while(|o| o.possible.from < work.possible.to).filter(|o| o.possible.overlaps(work.possible));
+    if over().next().is_none() {
+        return gross(work);
+    }
     let (mut certain, mut possible) = (SpanSet::default(), SpanSet::default());
     over().for_each(|o| {
         certain.add(o.certain);

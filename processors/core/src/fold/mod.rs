@@ -28,6 +28,7 @@ use fieldline_schemas::results::{EpisodeResult, Finality, ShiftResult};
 
 pub use ongoing::Ongoing;
 pub use segment::{Derivation, End, LOOKS_BACK_US, Segment, fold_segments};
+pub use shift::PLAN_AHEAD_US;
 pub use tail::{Begun, Last, Tail, UnendedShift};
 pub use walk::Column;
 

@@ -70,7 +70,9 @@ impl Walk {
             _ => shift.codes.push((date, codes)),
         }
         match (e.activity_type, e.visit_id) {
-            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) => shift.visits.push(visit),
+            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) if !shift.visits.contains(&visit) => {
+                shift.visits.push(visit);
+            }
             (Type::WorkCompleted, Some(visit)) => shift.completed.push((date, visit)),
             _ => {}
         }

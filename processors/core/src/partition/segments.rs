@@ -98,6 +98,7 @@ impl Segments {
         source: &mut Source<'_>,
     ) -> Refolded {
         let mut refolded = Refolded::default();
+        let changed = changed.filter(|changed| changed.concerns_activities());
         let first_changed = changed.map(|changed| self.known.partition_point(|segment| segment.from < changed.from).saturating_sub(1));
         let mut at = 0;
         while at < self.known.len() {

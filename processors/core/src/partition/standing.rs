@@ -113,8 +113,8 @@ impl<F: Fact> Standing<F> {
         self.oldest_fact
     }
 
-    /// Moves the window, and tells which facts left it, or stand or not since.
-    pub fn advance(&mut self, window: Window) -> Option<Changed> {
+    /// Moves the window, and tells what concerns the facts that left it, or stand or not since.
+    pub fn advance(&mut self, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         if self.oldest_fact < window.facts_from() {
             let left_from = std::mem::replace(&mut self.oldest_fact, Timestamp::MAX);
@@ -122,12 +122,12 @@ impl<F: Fact> Standing<F> {
                 if marker.own >= window.facts_from() {
                     self.oldest_fact = self.oldest_fact.min(marker.own);
                 } else if marker.own >= left_from {
-                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
                 }
             }
         }
         if self.oldest_append < window.markers_from() {
-            changed = Changed::join(changed, self.settle_contested(window));
+            changed = Changed::join(changed, self.settle_contested(window, &concerns));
             if self.oldest_append < window.markers_from() - SWEEP_AFTER_US {
                 self.sweep(window);
             }
@@ -135,8 +135,9 @@ impl<F: Fact> Standing<F> {
         changed
     }
 
-    /// Takes a record that was appended when the clock stood at `window`, which has been advanced to.
-    pub fn insert(&mut self, claim: &Claim<F>, window: Window) -> Inserted {
+    /// Takes a record that was appended when the clock stood at `window`, which has been advanced to. `concerns`: the activities
+    /// that can notice a fact, given with its own time.
+    pub fn insert(&mut self, claim: &Claim<F>, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Inserted {
         let content = if claim.voided && !F::LAST_STANDS { 0 } else { claim.content };
         let content = [(content >> 64) as u64, content as u64];
         let before = self.decide(claim.id, window);
@@ -185,7 +186,7 @@ impl<F: Fact> Standing<F> {
         if after == before {
             return if is_known { Inserted::Duplicate } else { Inserted::Outranked };
         }
-        let changed = self.apply(claim.id, after, window);
+        let changed = self.apply(claim.id, after, window, &concerns);
         Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
     }
 
@@ -207,6 +208,11 @@ impl<F: Fact> Standing<F> {
     pub fn standing(&self, window: Window) -> impl Iterator<Item = &F> {
         let stands = move |marker: &&Marker| marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from();
         self.markers.iter().filter(stands).map(|marker| &self.facts[marker.fact as usize])
+    }
+
+    /// The facts of the window and maybe more, whether they stand or not.
+    pub fn all(&self) -> impl Iterator<Item = &F> {
+        self.facts.iter()
     }
 
     fn visible(&self, id: EventId, window: Window) -> impl Iterator<Item = usize> {
@@ -234,7 +240,13 @@ impl<F: Fact> Standing<F> {
     }
 
     /// Sets what stands of an id, and tells what that changes within the window.
-    fn apply(&mut self, id: EventId, decision: Option<Decision>, window: Window) -> Option<Changed> {
+    fn apply(
+        &mut self,
+        id: EventId,
+        decision: Option<Decision>,
+        window: Window,
+        concerns: &impl Fn(&F, Timestamp) -> Changed,
+    ) -> Option<Changed> {
         let mut changed = None;
         for place in self.index.places(id) {
             let marker = &mut self.markers[place];
@@ -244,7 +256,7 @@ impl<F: Fact> Standing<F> {
             if (marker.stands, marker.conflicted) != (stands, conflicted) {
                 (marker.stands, marker.conflicted) = (stands, conflicted);
                 if marker.fact != NO_FACT && marker.own >= window.facts_from() {
-                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
                     if stands {
                         self.oldest_fact = self.oldest_fact.min(marker.own);
                     }
@@ -255,12 +267,12 @@ impl<F: Fact> Standing<F> {
     }
 
     /// Judges ids with several markers again, some of which may have left the window.
-    fn settle_contested(&mut self, window: Window) -> Option<Changed> {
+    fn settle_contested(&mut self, window: Window, concerns: &impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         let mut contested = std::mem::take(&mut self.contested);
         contested.retain(|id| {
             let decision = self.decide(*id, window);
-            changed = Changed::join(changed, self.apply(*id, decision, window));
+            changed = Changed::join(changed, self.apply(*id, decision, window, concerns));
             self.visible(*id, window).count() > 1
         });
         self.contested = contested;

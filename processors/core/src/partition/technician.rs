@@ -212,8 +212,7 @@ impl Technician {
         let Self { id, records, window, .. } = self;
         let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
         let refolded = self.segments.refold(changed, &mut appeared, clock, rules.definition, &mut source);
-        // A change of plans is one of everything.
-        let plans = (changed == Some(Changed::EVERYTHING)).then(|| self.records.visit_plans(self.window));
+        let plans = changed.is_some_and(|changed| changed.visit_plans).then(|| self.records.visit_plans(self.window));
         self.flags.note(&refolded, plans.as_deref());
         refolded
     }
