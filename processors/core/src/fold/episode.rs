@@ -125,8 +125,8 @@ pub(super) fn net_of_overlays(work: &Stretch, overlays: &[Stretch]) -> Part {
         possible.add(o.possible);
     });
     Part {
-        lo_us: SpanSet::of(work.certain).length_without_us(&possible),
-        hi_us: SpanSet::of(work.possible).length_without_us(&certain),
+        lo_us: work.certain.length_without_us(&possible),
+        hi_us: work.possible.length_without_us(&certain),
         quality: over().map(|o| o.quality).fold(work.quality, Ord::max),
     }
 }

@@ -133,8 +133,7 @@ pub(super) fn is_implausible_travel(stretch: &Stretch) -> bool {
 /// Every duration of the shift inside `window`. `own`: its stretches, sorted by kind.
 fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDurations {
     let known_to = shift.ended_at.unwrap_or(shift.last_event_at);
-    let known = SpanSet::of(Span::new(shift.started_at, known_to).cut(window));
-    let whole = SpanSet::of(window);
+    let known = Span::new(shift.started_at, known_to).cut(window);
     let endless = shift.ended_at.is_none();
     let unsure = endless || own.iter().any(|s| s.quality == Quality::Open && s.kind != Kind::VisitTravel && s.possible.overlaps(window));
     let measure = |lo_us: i64, hi_us: i64| match lo_us == hi_us {
@@ -142,7 +141,8 @@ fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDuratio
         false => Measure { value_us: None, lo_us, hi_us: Some(hi_us), quality: if unsure { Quality::Open } else { Quality::Imputed } },
     };
 
-    let (mut certain, mut possible) = (SpanSet::default(), SpanSet::default());
+    let set = || SpanSet::with_room(own.len());
+    let (mut certain, mut possible) = (set(), set());
     let union = |kind: Kind, certain: &mut SpanSet, possible: &mut SpanSet| {
         certain.clear();
         possible.clear();
@@ -155,7 +155,7 @@ fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDuratio
     };
     let on_site = union(Kind::OnSite, &mut certain, &mut possible);
 
-    let (mut certain_above, mut possible_above, mut room) = (SpanSet::default(), SpanSet::default(), SpanSet::default());
+    let (mut certain_above, mut possible_above, mut room) = (set(), set(), set());
     let mut travel = Measure::ZERO;
     let buckets = Kind::BUCKETS.map(|kind| {
         travel = union(kind, &mut certain, &mut possible);
@@ -177,7 +177,7 @@ fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDuratio
         on_site,
         emergency,
         stop,
-        idle: measure(known.length_without_us(&possible_above), whole.length_without_us(&certain_above)),
+        idle: measure(known.length_without_us(&possible_above), window.length_without_us(&certain_above)),
     };
     if endless && window.to == shift.closed_at {
         // Without an end neither the shift nor what is left over of it is known, whatever the bounds say.

@@ -39,10 +39,9 @@ impl SpanSet {
         self.0.clear();
     }
 
-    pub fn of(span: Span) -> Self {
-        let mut set = Self::default();
-        set.add(span);
-        set
+    /// Empty, with room for so many spans.
+    pub fn with_room(spans: usize) -> Self {
+        Self(Vec::with_capacity(spans))
     }
 
     pub fn add(&mut self, span: Span) {
@@ -96,18 +95,25 @@ impl SpanSet {
 
     /// The length of what is in `self` and not in `other`.
     pub fn length_without_us(&self, other: &SpanSet) -> i64 {
-        self.length_us() - self.length_shared_us(other)
+        self.length_us() - shared_us(&self.0, &other.0)
     }
+}
 
-    /// The length of what is in both.
-    fn length_shared_us(&self, other: &SpanSet) -> i64 {
-        let (mut i, mut j, mut shared) = (0, 0, 0);
-        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
-            shared += a.cut(*b).length_us();
-            if a.to <= b.to { i += 1 } else { j += 1 }
-        }
-        shared
+impl Span {
+    /// The length of what is in the span and not in `other`.
+    pub fn length_without_us(self, other: &SpanSet) -> i64 {
+        self.length_us() - shared_us(&[self], &other.0)
     }
+}
+
+/// The length of what is in both.
+fn shared_us(one: &[Span], other: &[Span]) -> i64 {
+    let (mut i, mut j, mut shared) = (0, 0, 0);
+    while let (Some(a), Some(b)) = (one.get(i), other.get(j)) {
+        shared += a.cut(*b).length_us();
+        if a.to <= b.to { i += 1 } else { j += 1 }
+    }
+    shared
 }
 
 #[cfg(test)]

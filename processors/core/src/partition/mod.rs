@@ -422,6 +422,7 @@ impl Partition {
         let before = technician.due;
         let first = effects.flags.len();
         let changes = technician.derive(touch.clock, &rules, &mut self.bench, &mut effects.flags);
+        self.counters.folds_going_on += u64::from(changes.went_on);
         if !changes.kpis.is_empty() {
             let step = technician.take_step(touch.offset);
             let stamp = Stamp { version: self.version(touch.offset, step)?, as_of: touch.clock, caused_by: touch.caused_by };

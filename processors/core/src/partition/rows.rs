@@ -46,6 +46,8 @@ pub struct Rows {
 pub struct Changes {
     /// In the order of the fold, tombstones last.
     pub kpis: Vec<Kpi>,
+    /// No segment was folded again: the last one went on.
+    pub went_on: bool,
     /// The earliest and latest begin of frozen units that changed: a matter for history.
     pub frozen: Option<(Timestamp, Timestamp)>,
 }
@@ -66,7 +68,8 @@ impl Rows {
 
     /// Takes what is derived now as known, and says what is new.
     pub fn replace(&mut self, technician: TechnicianId, refolded: Refolded, window: Window, digester: &mut Digester) -> Changes {
-        let mut changes = Changes::default();
+        let went_on = refolded.went_on_from.is_some() && refolded.spans.is_empty();
+        let mut changes = Changes { went_on, ..Changes::default() };
         let live_from = window.live_units_from();
         let mut changed: Vec<bool> = Vec::with_capacity(refolded.units.shifts.len() + refolded.units.episodes.len());
         for row in rows(&refolded, digester) {

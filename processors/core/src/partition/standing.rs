@@ -140,6 +140,16 @@ impl<F: Fact> Standing<F> {
     pub fn insert(&mut self, claim: &Claim<F>, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Inserted {
         let content = if claim.voided && !F::LAST_STANDS { 0 } else { claim.content };
         let content = [(content >> 64) as u64, content as u64];
+        if self.index.places(claim.id).next().is_none() {
+            // The first record of its id, as nearly all are: it decides.
+            let stands = !claim.voided;
+            let fact = self.remember(claim, content, stands, window);
+            let changed = fact.map(|(fact, own)| {
+                self.oldest_fact = self.oldest_fact.min(own);
+                concerns(&self.facts[fact], own)
+            });
+            return Inserted::Decides { changed, lacks_predecessor: claim.revision > 0 || claim.voided, others_from: None };
+        }
         let before = self.decide(claim.id, window);
         let mut latest_alike = None;
         let mut is_known = false;
@@ -161,24 +171,7 @@ impl<F: Fact> Standing<F> {
             self.markers[place].appended = window.clock();
             return Inserted::Duplicate;
         }
-        let own = window.time_of(claim.own);
-        let fact = if claim.voided || own < window.facts_from() { NO_FACT } else { self.facts.len() as u32 };
-        if fact != NO_FACT {
-            self.facts.push(claim.fact);
-        }
-        self.index.insert(claim.id, self.markers.len() as u32);
-        self.markers.push(Marker {
-            id: claim.id,
-            content,
-            appended: window.clock(),
-            own,
-            revision: claim.revision,
-            fact,
-            voided: claim.voided,
-            stands: false,
-            conflicted: false,
-        });
-        self.oldest_append = self.oldest_append.min(window.clock());
+        self.remember(claim, content, false, window);
         if others == 1 && !self.contested.contains(&claim.id) {
             self.contested.push(claim.id);
         }
@@ -188,6 +181,29 @@ impl<F: Fact> Standing<F> {
         }
         let changed = self.apply(claim.id, after, window, &concerns);
         Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
+    }
+
+    /// Keeps a marker of the record, and its fact where it lies within the window: that one's place and own time.
+    fn remember(&mut self, claim: &Claim<F>, content: [u64; 2], stands: bool, window: Window) -> Option<(usize, Timestamp)> {
+        let own = window.time_of(claim.own);
+        let fact = (!claim.voided && own >= window.facts_from()).then_some(self.facts.len());
+        if fact.is_some() {
+            self.facts.push(claim.fact);
+        }
+        self.index.insert(claim.id, self.markers.len() as u32);
+        self.markers.push(Marker {
+            id: claim.id,
+            content,
+            appended: window.clock(),
+            own,
+            revision: claim.revision,
+            fact: fact.map_or(NO_FACT, |fact| fact as u32),
+            voided: claim.voided,
+            stands,
+            conflicted: false,
+        });
+        self.oldest_append = self.oldest_append.min(window.clock());
+        fact.map(|fact| (fact, own))
     }
 
     /// Appends the facts that stand, lie within the window and happened from `from` up to `to`, in log order.
