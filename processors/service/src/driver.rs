@@ -8,7 +8,7 @@
 //! time, with one [`Driver::drain`] after them: timers fire between them all the same, and each row says as of when it is
 //! true.
 
-use crate::config::ProcessorConfig;
+use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
 use crate::lane::{self, LaneMember};
 use crate::lifecycle::{self, LifecycleMember};
@@ -27,7 +27,9 @@ const IDLE_TURNS: usize = 3;
 
 /// The processors of all partitions, in the caller's thread, and the stages of alerts where they are wanted.
 pub struct Driver {
+    /// Of technicians: only their partitions have timers.
     worker: Worker,
+    events: Worker,
     alerts: Option<Alerts>,
 }
 
@@ -41,7 +43,12 @@ impl Driver {
     /// Takes over every partition and reads what is there.
     pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
         let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
-        let mut driver = Self { worker: Worker::new(config, log)?, alerts: None };
+        Self::take_over(config, None, log)
+    }
+
+    fn take_over(config: ProcessorConfig, alerts: Option<Alerts>, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let worker = Worker::new(config.clone(), Share::Technicians, Arc::clone(&log))?;
+        let mut driver = Self { worker, events: Worker::new(config, Share::Events, log)?, alerts };
         driver.drain()?;
         Ok(driver)
     }
@@ -59,16 +66,14 @@ impl Driver {
         let alerts =
             Alerts { lane: lane::join(&stage, Arc::clone(&log))?, lifecycle: lifecycle::join(settings, &stage, Arc::clone(&log))? };
         let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
-        let mut driver = Self { worker: Worker::new(config, log)?, alerts: Some(alerts) };
-        driver.drain()?;
-        Ok(driver)
+        Self::take_over(config, Some(alerts), log)
     }
 
     /// Processes what was appended, and what follows from it; the number of records. Results are durable afterwards.
     pub fn drain(&mut self) -> Result<usize, ProcessorError> {
         let (mut records, mut idle) = (0, 0);
         while idle < IDLE_TURNS {
-            let mut turns = vec![self.worker.turn(Duration::ZERO)?];
+            let mut turns = vec![self.worker.turn(Duration::ZERO)?, self.events.turn(Duration::ZERO)?];
             if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
                 turns.extend([lane.turn(Duration::ZERO)?, lifecycle.turn(Duration::ZERO)?]);
             }
@@ -81,6 +86,7 @@ impl Driver {
 
     fn flush(&mut self) -> Result<(), ProcessorError> {
         self.worker.flush()?;
+        self.events.flush()?;
         if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
             lane.flush()?;
             lifecycle.flush()?;
@@ -122,6 +128,7 @@ impl Driver {
             lane.commit()?;
             lifecycle.commit()?;
         }
+        self.events.commit()?;
         self.worker.commit()
     }
 
