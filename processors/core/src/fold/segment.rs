@@ -9,8 +9,8 @@
 //! same walk over fewer events, never rules of its own.
 
 use super::apply::INSPECTION_US;
-use super::place::Located;
 use super::ongoing::Ongoing;
+use super::place::Located;
 use super::walk::Walk;
 use super::{Due, Units, episode, order, shift};
 use crate::definition::{DOUBLE_TAP_US, Definition, UNIT_US};

@@ -3,7 +3,9 @@
 use crate::scenario::{activity, technician};
 use crate::tables::{Output, identity, run, settings};
 use fieldline_processors_core::facts::{ActivityFact, SignalFact};
-use fieldline_processors_core::partition::{Changed, Claim, Effects, Input, Inserted, Partition, Position, Record, Settings, Standing, Window};
+use fieldline_processors_core::partition::{
+    Changed, Claim, Effects, Input, Inserted, Partition, Position, Record, Settings, Standing, Window,
+};
 use fieldline_schemas::events::ActivityType::{self, ShiftEnd, ShiftStart};
 use fieldline_schemas::events::{EventCategory, RecomputeRequest, Severity};
 use fieldline_schemas::ids::EventId;
@@ -186,7 +188,11 @@ fn a_conflict_is_flagged_and_a_void_wins_without_one() {
     assert!(facts(&standing)[0].anomalies.contains(Anomaly::A27));
     assert!(decides(standing.insert(&void, window, itself)));
     assert_eq!(facts(&standing), []);
-    assert_eq!(standing.insert(&Claim { content: 5, ..void }, window, itself), Inserted::Duplicate, "of a void only id and revision matter");
+    assert_eq!(
+        standing.insert(&Claim { content: 5, ..void }, window, itself),
+        Inserted::Duplicate,
+        "of a void only id and revision matter"
+    );
     assert_eq!(standing.insert(&other, window, itself), Inserted::Duplicate);
     let restored = Claim { revision: 2, ..first };
     assert!(decides(standing.insert(&restored, window, itself)));
