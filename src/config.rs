@@ -40,6 +40,7 @@ pub struct Config {
     pub clickhouse_database: String,
     pub clickhouse_memory_max_mib: u64,
     pub registry: Option<RegistryTarget>,
+    pub processors_threads: usize,
     pub sinks_batch_rows: usize,
     pub sinks_linger_ms: u64,
     pub alerts: fieldline_processors_core::lifecycle::Settings,
@@ -170,6 +171,7 @@ impl Config {
             clickhouse_database: database,
             clickhouse_memory_max_mib: number("clickhouse.memory_max_mib", 256, 1 << 20)?,
             registry,
+            processors_threads: number("processors.threads", 1, 64)? as usize,
             sinks_batch_rows: number("sinks.batch_rows", 1, 1_000_000)? as usize,
             sinks_linger_ms: number("sinks.linger_ms", 1, 60_000)?,
             alerts: fieldline_processors_core::lifecycle::Settings {
@@ -308,6 +310,7 @@ mod tests {
     fn wrong_values_are_refused_with_the_setting_named() {
         let cases = [
             ("topics.partitions = 0", "topics.partitions"),
+            ("processors.threads = 0", "processors.threads"),
             ("clickhouse.url = \"ftp://x\"", "clickhouse.url"),
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),

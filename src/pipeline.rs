@@ -374,6 +374,7 @@ impl Pipeline {
 /// The processors as they are configured.
 pub fn processors(config: &Config, time: Time) -> ProcessorConfig {
     ProcessorConfig {
+        workers: config.processors_threads,
         event_time: time == Time::Events,
         tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
         flags: config.flags,

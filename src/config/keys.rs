@@ -80,6 +80,7 @@ pub const KEYS: &[Key] = &[
     key("registry.url", "", "http://host:port of a schema registry (Confluent's interface): frames get its ids. Not set: single objects."),
     key("registry.user", "", "User of that registry (basic authentication)."),
     Key { name: "registry.password", default: "", doc: "Its password.", is_secret: true },
+    key("processors.threads", "1", "Threads of the processors, each with partitions of its own; as many as cores at most. 1 to 64."),
     key("sinks.batch_rows", "10000", "Rows from which a batch is inserted at once."),
     key("sinks.linger_ms", "1000", "Milliseconds after which a smaller batch is inserted all the same."),
     key("alerts.escalate_after_seconds", "60", "Seconds after which an emergency that nobody acknowledged goes to its next round (S2)."),

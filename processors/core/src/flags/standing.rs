@@ -115,7 +115,7 @@ impl Flags {
 
     /// Takes what was derived anew. `plans`: those that stand, where they may have changed.
     pub fn note(&mut self, refolded: &Refolded, plans: Option<&[VisitPlanFact]>) {
-        if refolded.spans.is_empty() {
+        if refolded.is_empty() && plans.is_none() {
             return;
         }
         if let Some(plans) = plans {
@@ -128,7 +128,7 @@ impl Flags {
             self.known.windows.sort_by_key(|window| (window.visit_id, window.plan_id));
             self.known.windows.dedup_by_key(|window| window.visit_id);
         }
-        self.known.unended.retain(|shift| !refolded.covers(shift.started_at));
+        self.known.unended.retain(|shift| !refolded.covers_shift(shift.started_at));
         self.known.unended.extend(&refolded.units.unended);
         if let Some(tail) = refolded.units.tail {
             self.known.tail = tail;
@@ -137,8 +137,10 @@ impl Flags {
         if !self.known.windows.is_empty() {
             let attended = refolded.units.episodes.iter().filter(|episode| episode.has_attendance);
             for episode in attended {
-                if self.known.windows.iter().any(|window| window.visit_id == episode.visit_id) {
-                    self.known.attended.push((episode.first_event_at, episode.visit_id));
+                let attended = (episode.first_event_at, episode.visit_id);
+                let is_known = refolded.went_on_from.is_some() && self.known.attended.contains(&attended);
+                if !is_known && self.known.windows.iter().any(|window| window.visit_id == episode.visit_id) {
+                    self.known.attended.push(attended);
                 }
             }
         }

@@ -21,7 +21,7 @@ pub(super) struct ShiftDraft {
     pub last_event_type: ActivityType,
     /// Codes of its events, per local date in the order met.
     pub codes: Vec<(i32, Anomalies)>,
-    /// Named visits with an arrival or work in it.
+    /// Named visits with an arrival or work in it, each once.
     pub visits: Vec<VisitId>,
     /// Named visits with a work_completed in it, with the local date.
     pub completed: Vec<(i32, VisitId)>,
@@ -90,9 +90,10 @@ pub(super) struct EpisodeDraft {
     /// Own events of the travel rule until there is an attendance.
     pub travel_last_own: Timestamp,
     pub attendance: Option<Attendance>,
-    /// Shifts that hold one of its events, with the first such event.
+    /// Its first event in a shift.
     pub first_in_shift_at: Option<Timestamp>,
-    pub shifts: Vec<u32>,
+    /// The first and the last shift that hold one of its events.
+    pub shifts: Option<(u32, u32)>,
     pub travel_started_at: Option<Timestamp>,
     pub arrived_at: Option<Timestamp>,
     pub left_at: Option<Timestamp>,

@@ -1,15 +1,28 @@
 //! How what is going on comes to an end without an event that names its end: by time, by a clearance, by a shift's end.
 
-use super::draft::{SiteState, VisitTravel};
-use super::stretch::Kind;
+use super::draft::{Attendance, SiteState, VisitTravel};
+use super::stretch::{Going, Kind};
 use super::tail::Tail;
-use super::walk::{End, Walk, part_kind};
+use super::walk::{Emergency, End, Travel, TravelEnd, Walk, part_kind};
 use crate::definition::UNIT_US;
+use crate::facts::Facts;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::{EventCategory, Severity};
 use fieldline_schemas::ids::EventId;
 
-impl Walk<'_> {
+/// What `finish` ended though nobody said so: with it a walk can go on.
+pub(super) struct Unfinished {
+    /// How many stretches had ended by themselves.
+    stretches: usize,
+    open_shift: Option<usize>,
+    emergency: Option<Emergency>,
+    on_break: Option<Going>,
+    travel: Option<Travel>,
+    travel_end: Option<TravelEnd>,
+    episodes: Vec<(usize, Option<VisitTravel>, Option<Attendance>)>,
+}
+
+impl Walk {
     /// Lets time pass up to `at`, the instant of the next event: clearances, the 24 h of each thing, the shift's close.
     pub(super) fn settle(&mut self, at: Timestamp) {
         let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US).filter(|close| *close < at);
@@ -43,21 +56,37 @@ impl Walk<'_> {
         }
     }
 
-    /// The first resolution of the emergency's own alert, or the end of a grave event that names the technician.
-    pub(super) fn clearance_of(&self, emergency_id: EventId, at: Timestamp) -> Option<Timestamp> {
-        let resolutions = self.facts.clearances.iter().filter(|c| c.emergency_id == emergency_id).map(|c| c.created_at.max(at));
-        let grave = |category, severity| category == EventCategory::Security || severity == Severity::Critical;
-        let signals = self.facts.signals.iter().filter(|s| grave(s.event_category, s.severity));
-        resolutions.chain(signals.filter_map(|s| s.resolved_at).filter(|resolved_at| *resolved_at >= at)).min()
-    }
-
-    pub(super) fn finish(&mut self) {
+    /// Ends everything, as far as anybody knows.
+    pub(super) fn finish(&mut self) -> Unfinished {
+        let open = |i: &usize| (*i, self.episodes[*i].travel, self.episodes[*i].attendance);
+        let unfinished = Unfinished {
+            stretches: self.stretches.len(),
+            open_shift: self.open_shift,
+            emergency: self.emergency,
+            on_break: self.on_break,
+            travel: self.travel,
+            travel_end: self.travel_end,
+            episodes: self.open_episodes.iter().map(open).collect(),
+        };
         let close = self.open_shift.map(|s| self.shifts[s].started_at + UNIT_US);
         let limit = close.unwrap_or(Timestamp::MAX);
         self.clear_emergency(limit);
         self.tail = self.now();
         self.end_everything(limit, End::Close);
         self.close_shift(limit);
+        unfinished
+    }
+
+    /// Takes `finish` back, so that later events find what was going on.
+    pub(super) fn go_on(&mut self, unfinished: Unfinished) {
+        let Unfinished { stretches, open_shift, emergency, on_break, travel, travel_end, episodes } = unfinished;
+        self.stretches.truncate(stretches);
+        (self.open_shift, self.emergency, self.on_break) = (open_shift, emergency, on_break);
+        (self.travel, self.travel_end) = (travel, travel_end);
+        for (index, travel, attendance) in episodes {
+            self.open_episodes.push(index);
+            (self.episodes[index].travel, self.episodes[index].attendance) = (travel, attendance);
+        }
     }
 
     fn now(&self) -> Tail {
@@ -123,4 +152,12 @@ impl Walk<'_> {
             self.emit_for(index, going.open(Kind::VisitTravel, at));
         }
     }
+}
+
+/// The first resolution of the emergency's own alert, or the end of a grave event that names the technician.
+pub(super) fn clearance_of(emergency_id: EventId, at: Timestamp, facts: Facts<'_>) -> Option<Timestamp> {
+    let resolutions = facts.clearances.iter().filter(|c| c.emergency_id == emergency_id).map(|c| c.created_at.max(at));
+    let grave = |category, severity| category == EventCategory::Security || severity == Severity::Critical;
+    let signals = facts.signals.iter().filter(|s| grave(s.event_category, s.severity));
+    resolutions.chain(signals.filter_map(|s| s.resolved_at).filter(|resolved_at| *resolved_at >= at)).min()
 }

@@ -2,35 +2,51 @@
 
 use super::Due;
 use super::draft::EpisodeDraft;
-use super::shift::{WORK_MAX_US, is_implausible_travel};
+use super::shift::{is_implausible_travel, is_implausible_work};
 use super::span::SpanSet;
 use super::stretch::{Kind, Stretch};
 use super::walk::Walk;
 use crate::definition::Definition;
-use fieldline_schemas::Anomaly;
 use fieldline_schemas::ids::{TechnicianId, VisitId};
 use fieldline_schemas::results::{EpisodeResult, Measure, Quality};
+use fieldline_schemas::{Anomaly, Timestamp};
 
-pub(super) fn results(walked: &Walk<'_>, technician: TechnicianId, definition: &Definition, due: &mut Due) -> Vec<EpisodeResult> {
+/// Adds the rows of the episodes that `may_differ`.
+pub(super) fn results(
+    walked: &Walk,
+    technician: TechnicianId,
+    definition: &Definition,
+    due: &mut Due,
+    may_differ: &dyn Fn(usize) -> bool,
+    rows: &mut Vec<EpisodeResult>,
+) {
     let overlays = walked.overlays();
-    let mut stretches: Vec<&Stretch> = walked.stretches.iter().filter(|s| s.episode.is_some()).collect();
+    let is_wanted = |s: &&Stretch| s.episode.is_some_and(|episode| may_differ(episode as usize));
+    let mut stretches: Vec<&Stretch> = walked.stretches.iter().filter(is_wanted).collect();
     stretches.sort_by_key(|s| s.episode);
     let mut rest = &stretches[..];
-    let mut rows = Vec::with_capacity(walked.episodes.len());
     for (index, episode) in walked.episodes.iter().enumerate() {
-        let count = rest.iter().take_while(|s| s.episode == Some(index as u32)).count();
-        let (own, later) = rest.split_at(count);
-        if let Some(visit) = episode.visit {
-            rows.push(row(walked, episode, visit, own, &overlays, technician, definition, due));
+        let Some(visit) = episode.visit else { continue };
+        if !may_differ(index) {
+            due.finality(settles_at(walked, episode), definition);
+            continue;
         }
+        let from = rest.partition_point(|s| s.episode < Some(index as u32));
+        let (own, later) = rest[from..].split_at(rest[from..].partition_point(|s| s.episode == Some(index as u32)));
+        rows.push(row(walked, episode, visit, own, &overlays, technician, definition, due));
         rest = later;
     }
-    rows
+}
+
+/// The last event, and the close of the last shift that holds one: shifts close one after another.
+fn settles_at(walked: &Walk, episode: &EpisodeDraft) -> Timestamp {
+    let closed_at = episode.shifts.map(|(_, last)| walked.shifts[last as usize].closed_at);
+    closed_at.map_or(episode.last_event_at, |closed_at| closed_at.max(episode.last_event_at))
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one row, named; a struct for them would be used once")]
 fn row(
-    walked: &Walk<'_>,
+    walked: &Walk,
     episode: &EpisodeDraft,
     visit: VisitId,
     own: &[&Stretch],
@@ -39,15 +55,14 @@ fn row(
     definition: &Definition,
     due: &mut Due,
 ) -> EpisodeResult {
-    let closes = episode.shifts.iter().map(|s| walked.shifts[*s as usize].closed_at);
-    let settles_at = closes.fold(episode.last_event_at, Ord::max);
+    let settles_at = settles_at(walked, episode);
     let gross = |kind: Kind, has: bool| if has { sum(own.iter().filter(|s| s.kind == kind).map(|s| gross(s))) } else { Measure::UNKNOWN };
     let net = |has: bool| {
         if has { sum(own.iter().filter(|s| s.kind == Kind::Work).map(|s| net_of_overlays(s, overlays))) } else { Measure::UNKNOWN }
     };
     let implausible = own.iter().any(|s| match s.kind {
         Kind::VisitTravel => is_implausible_travel(s),
-        Kind::Work => net_of_overlays(s, overlays).lo_us > WORK_MAX_US,
+        Kind::Work => is_implausible_work(s, overlays),
         _ => false,
     });
     let mut anomalies = episode.codes;
@@ -70,7 +85,7 @@ fn row(
         has_travel: episode.has_travel,
         has_attendance: has,
         first_in_shift_at: episode.first_in_shift_at,
-        shift_id: episode.shifts.first().map(|s| walked.shifts[*s as usize].id),
+        shift_id: episode.shifts.map(|(first, _)| walked.shifts[first as usize].id),
         travel_started_at: episode.travel_started_at,
         arrived_at: episode.arrived_at,
         left_at: episode.left_at,
@@ -101,14 +116,17 @@ fn gross(stretch: &Stretch) -> Part {
 pub(super) fn net_of_overlays(work: &Stretch, overlays: &[Stretch]) -> Part {
     let from = overlays.partition_point(|o| o.possible.to <= work.possible.from);
     let over = || overlays[from..].iter().take_while(|o| o.possible.from < work.possible.to).filter(|o| o.possible.overlaps(work.possible));
+    if over().next().is_none() {
+        return gross(work);
+    }
     let (mut certain, mut possible) = (SpanSet::default(), SpanSet::default());
     over().for_each(|o| {
         certain.add(o.certain);
         possible.add(o.possible);
     });
     Part {
-        lo_us: SpanSet::of(work.certain).length_without_us(&possible),
-        hi_us: SpanSet::of(work.possible).length_without_us(&certain),
+        lo_us: work.certain.length_without_us(&possible),
+        hi_us: work.possible.length_without_us(&certain),
         quality: over().map(|o| o.quality).fold(work.quality, Ord::max),
     }
 }

@@ -11,6 +11,7 @@ mod draft;
 mod ends;
 mod episode;
 mod notes;
+mod ongoing;
 mod order;
 mod place;
 mod segment;
@@ -25,7 +26,9 @@ use crate::facts::Facts;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::results::{EpisodeResult, Finality, ShiftResult};
 
-pub use segment::{End, Folded, LOOKS_BACK_US, Segment, fold_segments};
+pub use ongoing::Ongoing;
+pub use segment::{Derivation, End, LOOKS_BACK_US, Segment, fold_segments};
+pub use shift::PLAN_AHEAD_US;
 pub use tail::{Begun, Last, Tail, UnendedShift};
 pub use walk::Column;
 
@@ -47,7 +50,7 @@ pub struct Units {
 /// Computes every unit from scratch.
 pub fn fold(facts: Facts<'_>, clock: Timestamp, definition: &Definition) -> Units {
     let mut units = Units::default();
-    fold_segments(facts, Segment::FIRST, Timestamp::MAX, clock, definition, &mut units);
+    fold_segments(&Derivation { facts, clock, definition }, Segment::FIRST, Timestamp::MAX, &mut units);
     units
 }
 

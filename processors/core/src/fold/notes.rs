@@ -8,7 +8,7 @@ use fieldline_schemas::Anomalies;
 use fieldline_schemas::events::ActivityType as Type;
 use fieldline_schemas::ids::VisitId;
 
-impl Walk<'_> {
+impl Walk {
     pub(super) fn new_episode(&mut self, visit: Option<VisitId>, e: &ActivityFact, is_loose: bool) -> usize {
         self.episodes.push(EpisodeDraft {
             visit,
@@ -23,7 +23,7 @@ impl Walk<'_> {
             travel_last_own: e.created_at,
             attendance: None,
             first_in_shift_at: None,
-            shifts: Vec::new(),
+            shifts: None,
             travel_started_at: None,
             arrived_at: None,
             left_at: None,
@@ -70,7 +70,9 @@ impl Walk<'_> {
             _ => shift.codes.push((date, codes)),
         }
         match (e.activity_type, e.visit_id) {
-            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) => shift.visits.push(visit),
+            (Type::ArrivedOnSite | Type::WorkStarted | Type::WorkResumed, Some(visit)) if !shift.visits.contains(&visit) => {
+                shift.visits.push(visit);
+            }
             (Type::WorkCompleted, Some(visit)) => shift.completed.push((date, visit)),
             _ => {}
         }
@@ -82,9 +84,8 @@ impl Walk<'_> {
         episode.codes = episode.codes.union(codes);
         if let Some(shift) = shift {
             episode.first_in_shift_at.get_or_insert(e.created_at);
-            if episode.shifts.last() != Some(&(shift as u32)) {
-                episode.shifts.push(shift as u32);
-            }
+            let shift = shift as u32;
+            episode.shifts = Some((episode.shifts.map_or(shift, |(first, _)| first), shift));
         }
         match e.activity_type {
             Type::BreakStart | Type::BreakEnd | Type::VehicleInspection | Type::FuelStop | Type::EmergencyStop => return,

@@ -9,6 +9,7 @@
 //! same walk over fewer events, never rules of its own.
 
 use super::apply::INSPECTION_US;
+use super::ongoing::Ongoing;
 use super::place::Located;
 use super::walk::Walk;
 use super::{Due, Units, episode, order, shift};
@@ -74,46 +75,51 @@ pub enum End {
 }
 
 /// What was folded.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Folded {
     /// The segments walked over, at least one.
     pub segments: Vec<Segment>,
     pub end: End,
+    /// The last segment of all, where something goes on in it.
+    pub ongoing: Option<Box<Ongoing>>,
+}
+
+/// What rows are derived by, beside the walk.
+#[derive(Clone, Copy)]
+pub struct Derivation<'a> {
+    pub facts: Facts<'a>,
+    pub clock: Timestamp,
+    pub definition: &'a Definition,
 }
 
 /// Adds the units of `first` and the segments after it to `units`, up to the first event at or after `until`.
 ///
 /// `facts` hold at least the activities from `LOOKS_BACK_US` before `first` up to `until`, those at that instant included.
-pub fn fold_segments(
-    facts: Facts<'_>,
-    first: Segment,
-    until: Timestamp,
-    clock: Timestamp,
-    definition: &Definition,
-    units: &mut Units,
-) -> Folded {
+pub fn fold_segments(by: &Derivation<'_>, first: Segment, until: Timestamp, units: &mut Units) -> Folded {
+    let Derivation { facts, clock, definition } = *by;
     let ordered = order::standing_in_order(facts.activities, first.from);
     let mut events = &ordered.events[..];
     let mut segments = Vec::new();
     let mut segment = first;
     loop {
-        let walked = Walk::segment(facts, segment.entry, events, until, definition);
+        let mut walk = Walk::begin(segment.entry);
+        let taken = walk.over(events, until, facts, definition);
+        let unfinished = walk.finish();
         let mut due = Due { clock, next: None };
-        units.shifts.append(&mut shift::results(&walked, facts, definition, &mut due));
-        units.episodes.append(&mut episode::results(&walked, facts.technician_contact_id, definition, &mut due));
-        units.unended.extend(shift::unended(&walked, facts, definition));
+        derive(&walk, by, &mut due, units, &|_| true);
         units.next_due = [units.next_due, due.next].into_iter().flatten().min();
 
-        events = &events[walked.taken..];
+        events = &events[taken..];
         let next = events.first().map(|e| e.created_at);
         let is_own = |at: Timestamp| at >= segment.from && next.is_none_or(|next| at < next);
         let looks_back = ordered.ties.iter().any(|tie| is_own(tie.at) && tie.depends_on_from < segment.from);
         segments.push(Segment { looks_back, next_due: due.next, ..segment });
 
-        let end = match (next, next.and_then(|next| walked.entry_at_end(next))) {
+        let end = match (next, next.and_then(|next| walk.entry_at_end(next))) {
             (None, _) => {
-                units.tail = Some(walked.tail);
-                End::Facts
+                units.tail = Some(walk.tail);
+                let ongoing = Ongoing::of(walk, unfinished, facts.activities);
+                return Folded { segments, end: End::Facts, ongoing };
             }
             (Some(_), None) => End::GoingOn,
             (Some(from), Some(entry)) => {
@@ -124,8 +130,16 @@ pub fn fold_segments(
                 End::Segment(segment)
             }
         };
-        return Folded { segments, end };
+        return Folded { segments, end, ongoing: None };
     }
+}
+
+/// Adds the units of a segment to `units`, of its episodes those that `may_differ` from before.
+pub(super) fn derive(walked: &Walk, by: &Derivation<'_>, due: &mut Due, units: &mut Units, may_differ: &dyn Fn(usize) -> bool) {
+    let Derivation { facts, definition, .. } = *by;
+    shift::results(walked, facts, definition, due, &mut units.shifts);
+    episode::results(walked, facts.technician_contact_id, definition, due, may_differ, &mut units.episodes);
+    units.unended.extend(shift::unended(walked, facts, definition));
 }
 
 /// Whether `e`, which `previous_at` precedes, may begin a segment where nothing goes on: nothing in it may reach back.

@@ -9,38 +9,41 @@ use super::tail::UnendedShift;
 use super::walk::{Walk, local_date};
 use crate::definition::{Definition, NEW_SHIFT_US};
 use crate::facts::{Facts, ShiftPlanFact};
+use fieldline_schemas::ids::VisitId;
 use fieldline_schemas::results::{Measure, Quality, ShiftDay, ShiftDurations, ShiftResult};
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
 /// A plan belongs to a shift that starts at most this long before it.
-const PLAN_AHEAD_US: i64 = 4 * HOUR_US;
+pub const PLAN_AHEAD_US: i64 = 4 * HOUR_US;
 const TRAVEL_MAX_US: i64 = 6 * HOUR_US;
 const BREAK_MAX_US: i64 = 4 * HOUR_US;
-pub(super) const WORK_MAX_US: i64 = 16 * HOUR_US;
+const WORK_MAX_US: i64 = 16 * HOUR_US;
 const SHIFT_MAX_US: i64 = 16 * HOUR_US;
 
-pub(super) fn results(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definition, due: &mut Due) -> Vec<ShiftResult> {
+pub(super) fn results(walked: &Walk, facts: Facts<'_>, definition: &Definition, due: &mut Due, rows: &mut Vec<ShiftResult>) {
     let overlays = walked.overlays();
-    // Shifts follow one another, so the stretches that ended in them do too.
-    let in_shifts: Vec<Stretch> = walked.stretches.iter().filter(|s| s.shift.is_some()).copied().collect();
-    let mut rest = &in_shifts[..];
-    // An arrival that nobody sent may lie in a shift that was closed before the work began.
-    let reaching_back: Vec<Stretch> = walked.stretches.iter().filter(|s| s.possible.from < s.certain.from).copied().collect();
-    let mut rows = Vec::with_capacity(walked.shifts.len());
+    let mut own: Vec<&Stretch> = Vec::with_capacity(walked.stretches.len());
     for (index, shift) in walked.shifts.iter().enumerate() {
-        let count = rest.iter().take_while(|s| s.shift == Some(index as u32)).count();
-        let (own, later) = rest.split_at(count);
         let whole = Span::new(shift.started_at, shift.closed_at);
-        let reaching = reaching_back.iter().filter(|s| s.shift != Some(index as u32) && s.possible.overlaps(whole));
-        let own: Vec<Stretch> = own.iter().chain(reaching).copied().collect();
+        own.clear();
+        // An arrival that nobody sent may lie in a shift that was closed before the work began.
+        let reaches_back = |s: &Stretch| s.possible.from < s.certain.from && s.possible.overlaps(whole);
+        own.extend(walked.stretches.iter().filter(|s| s.shift == Some(index as u32) || reaches_back(s)));
+        // Unions are made kind by kind.
+        own.sort_unstable_by_key(|s| (s.kind, s.possible.from));
         rows.push(row(shift, &own, &overlays, facts, definition, due));
-        rest = later;
     }
-    rows
 }
 
-fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'_>, definition: &Definition, due: &mut Due) -> ShiftResult {
+fn row(
+    shift: &ShiftDraft,
+    own: &[&Stretch],
+    overlays: &[Stretch],
+    facts: Facts<'_>,
+    definition: &Definition,
+    due: &mut Due,
+) -> ShiftResult {
     let mut codes = Anomalies::NONE;
     if shift.ended_at.is_none() && end_is_missing(shift, facts.shift_plans, definition, due) {
         codes.insert(Anomaly::A02);
@@ -64,8 +67,8 @@ fn row(shift: &ShiftDraft, own: &[Stretch], overlays: &[Stretch], facts: Facts<'
         ended_at: shift.ended_at,
         closed_at: shift.closed_at,
         durations,
-        visits: distinct(shift.visits.clone()).len() as u32,
-        jobs: distinct(shift.completed.iter().map(|(_, visit)| *visit).collect()).len() as u32,
+        visits: shift.visits.len() as u32,
+        jobs: jobs(shift),
         distance_meters_lower_bound: shift.distance_meters,
         anomalies: event_codes,
         finality: due.finality(shift.closed_at, definition),
@@ -85,7 +88,7 @@ fn missing_from(shift: &ShiftDraft, plan: Option<&ShiftPlanFact>, definition: &D
 }
 
 /// The shifts that nobody ended, but for imported ones.
-pub(super) fn unended(walked: &Walk<'_>, facts: Facts<'_>, definition: &Definition) -> impl Iterator<Item = UnendedShift> {
+pub(super) fn unended(walked: &Walk, facts: Facts<'_>, definition: &Definition) -> impl Iterator<Item = UnendedShift> {
     walked.shifts.iter().filter(|shift| shift.ended_at.is_none() && !shift.imported).map(move |shift| {
         let plan = plan_of(shift.started_at, facts.shift_plans);
         UnendedShift {
@@ -113,20 +116,24 @@ fn is_implausible(stretch: &Stretch, overlays: &[Stretch]) -> bool {
     match stretch.kind {
         Kind::Travel => is_implausible_travel(stretch),
         Kind::Break => stretch.certain.length_us() > BREAK_MAX_US,
-        Kind::Work => net_of_overlays(stretch, overlays).lo_us > WORK_MAX_US,
+        Kind::Work => is_implausible_work(stretch, overlays),
         _ => false,
     }
+}
+
+/// Net of breaks and emergencies.
+pub(super) fn is_implausible_work(stretch: &Stretch, overlays: &[Stretch]) -> bool {
+    stretch.certain.length_us() > WORK_MAX_US && net_of_overlays(stretch, overlays).lo_us > WORK_MAX_US
 }
 
 pub(super) fn is_implausible_travel(stretch: &Stretch) -> bool {
     stretch.certain.length_us() > TRAVEL_MAX_US
 }
 
-/// Every duration of the shift inside `window`.
-fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDurations {
+/// Every duration of the shift inside `window`. `own`: its stretches, sorted by kind.
+fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDurations {
     let known_to = shift.ended_at.unwrap_or(shift.last_event_at);
-    let known = SpanSet::of(Span::new(shift.started_at, known_to).cut(window));
-    let whole = SpanSet::of(window);
+    let known = Span::new(shift.started_at, known_to).cut(window);
     let endless = shift.ended_at.is_none();
     let unsure = endless || own.iter().any(|s| s.quality == Quality::Open && s.kind != Kind::VisitTravel && s.possible.overlaps(window));
     let measure = |lo_us: i64, hi_us: i64| match lo_us == hi_us {
@@ -134,11 +141,13 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
         false => Measure { value_us: None, lo_us, hi_us: Some(hi_us), quality: if unsure { Quality::Open } else { Quality::Imputed } },
     };
 
-    let (mut certain, mut possible) = (SpanSet::default(), SpanSet::default());
+    let set = || SpanSet::with_room(own.len());
+    let (mut certain, mut possible) = (set(), set());
     let union = |kind: Kind, certain: &mut SpanSet, possible: &mut SpanSet| {
         certain.clear();
         possible.clear();
-        for stretch in own.iter().filter(|s| s.kind == kind) {
+        let from = own.partition_point(|s| s.kind < kind);
+        for stretch in own[from..].iter().take_while(|s| s.kind == kind) {
             certain.add(stretch.certain.cut(window));
             possible.add(stretch.possible.cut(window));
         }
@@ -146,13 +155,13 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
     };
     let on_site = union(Kind::OnSite, &mut certain, &mut possible);
 
-    let (mut certain_above, mut possible_above) = (SpanSet::default(), SpanSet::default());
+    let (mut certain_above, mut possible_above, mut room) = (set(), set(), set());
     let mut travel = Measure::ZERO;
     let buckets = Kind::BUCKETS.map(|kind| {
         travel = union(kind, &mut certain, &mut possible);
         let bucket = measure(certain.length_without_us(&possible_above), possible.length_without_us(&certain_above));
-        certain_above.add_all(&certain);
-        possible_above.add_all(&possible);
+        certain_above.add_all(&certain, &mut room);
+        possible_above.add_all(&possible, &mut room);
         bucket
     });
     let [emergency, r#break, work, pause, site_wait, site_wrap, stop, travel_net] = buckets;
@@ -168,7 +177,7 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
         on_site,
         emergency,
         stop,
-        idle: measure(known.length_without_us(&possible_above), whole.length_without_us(&certain_above)),
+        idle: measure(known.length_without_us(&possible_above), window.length_without_us(&certain_above)),
     };
     if endless && window.to == shift.closed_at {
         // Without an end neither the shift nor what is left over of it is known, whatever the bounds say.
@@ -180,7 +189,7 @@ fn durations(shift: &ShiftDraft, own: &[Stretch], window: Span) -> ShiftDuration
 }
 
 /// The shift cut at local midnight. What concerns the shift as a whole stands on its first day.
-fn days(shift: &ShiftDraft, own: &[Stretch], whole: &ShiftDurations, shift_codes: Anomalies) -> Vec<ShiftDay> {
+fn days(shift: &ShiftDraft, own: &[&Stretch], whole: &ShiftDurations, shift_codes: Anomalies) -> Vec<ShiftDay> {
     let offset = shift.utc_offset_minutes;
     let first = local_date(shift.started_at, offset);
     let last = local_date(shift.closed_at - 1, offset).max(first);
@@ -198,6 +207,12 @@ fn days(shift: &ShiftDraft, own: &[Stretch], whole: &ShiftDurations, shift_codes
         }
     };
     (first..=last).map(day).collect()
+}
+
+/// Distinct visits with a work_completed.
+fn jobs(shift: &ShiftDraft) -> u32 {
+    let is_first = |(n, (_, visit)): &(usize, &(i32, VisitId))| shift.completed[..*n].iter().all(|(_, before)| before != visit);
+    shift.completed.iter().enumerate().filter(is_first).count() as u32
 }
 
 fn distinct<T: Ord>(mut items: Vec<T>) -> Vec<T> {

@@ -60,9 +60,8 @@ pub(super) enum End {
     Close,
 }
 
-pub(super) struct Walk<'a> {
-    pub facts: Facts<'a>,
-    pub definition: &'a Definition,
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
     pub shifts: Vec<ShiftDraft>,
     pub episodes: Vec<EpisodeDraft>,
     pub stretches: Vec<Stretch>,
@@ -78,6 +77,8 @@ pub(super) struct Walk<'a> {
     pub previous_at: Option<Timestamp>,
     pub trail: Trail,
     pub last: Option<Last>,
+    /// The visit that the last event named.
+    pub last_visit: Option<VisitId>,
     /// How things stand after the last event, before time ends them.
     pub tail: Tail,
     /// The last event at which the past stopped to matter (A29).
@@ -88,14 +89,11 @@ pub(super) struct Walk<'a> {
     ends_clean: bool,
 }
 
-impl<'a> Walk<'a> {
-    /// Walks over one segment of events, which are in order and without near-duplicates; not beyond the first event from
-    /// `until` on.
-    pub fn segment(facts: Facts<'a>, entry: Entry, events: &[ActivityFact], until: Timestamp, definition: &'a Definition) -> Self {
+impl Walk {
+    /// Nothing goes on yet.
+    pub fn begin(entry: Entry) -> Self {
         let Entry { previous_at, arrived_last, trusted, anchor_at } = entry;
-        let mut walk = Self {
-            facts,
-            definition,
+        Self {
             shifts: Vec::new(),
             episodes: Vec::new(),
             stretches: Vec::new(),
@@ -109,23 +107,28 @@ impl<'a> Walk<'a> {
             previous_at,
             trail: Trail::from(trusted),
             last: None,
+            last_visit: None,
             tail: Tail::default(),
             anchor_at,
             taken: 0,
             ends_clean: false,
-        };
-        for event in events {
-            walk.settle(event.created_at);
-            let is_next = walk.taken > 0 && walk.previous_at.is_some_and(|previous| segment::may_begin_with(event, previous));
-            walk.ends_clean = is_next && walk.nothing_goes_on();
-            if walk.ends_clean || event.created_at >= until {
-                break;
-            }
-            walk.event(event, &events[walk.taken + 1..]);
-            walk.taken += 1;
         }
-        walk.finish();
-        walk
+    }
+
+    /// Walks on over events, which are in order and without near-duplicates, up to the end of the segment; not beyond the first
+    /// event from `until` on. How many of them were taken.
+    pub fn over(&mut self, events: &[ActivityFact], until: Timestamp, facts: Facts<'_>, definition: &Definition) -> usize {
+        for (n, event) in events.iter().enumerate() {
+            self.settle(event.created_at);
+            let is_next = self.taken > 0 && self.previous_at.is_some_and(|previous| segment::may_begin_with(event, previous));
+            self.ends_clean = is_next && self.nothing_goes_on();
+            if self.ends_clean || event.created_at >= until {
+                return n;
+            }
+            self.event(event, &events[n + 1..], facts, definition);
+            self.taken += 1;
+        }
+        events.len()
     }
 
     /// What the next segment knows of this one and all before it; `None` where something goes on.
@@ -135,13 +138,13 @@ impl<'a> Walk<'a> {
         self.ends_clean.then_some(Entry { previous_at, arrived_last, trusted: self.trail.last, anchor_at })
     }
 
-    fn nothing_goes_on(&self) -> bool {
+    pub fn nothing_goes_on(&self) -> bool {
         let is_anything_open = self.open_shift.is_some() || !self.open_episodes.is_empty();
         let lies_over = self.emergency.is_some() || self.on_break.is_some();
         !is_anything_open && !lies_over && self.travel.is_none() && self.travel_end.is_none()
     }
 
-    fn event(&mut self, e: &ActivityFact, later: &[ActivityFact]) {
+    fn event(&mut self, e: &ActivityFact, later: &[ActivityFact], facts: Facts<'_>, definition: &Definition) {
         let fresh = self.previous_at.is_none_or(|previous| e.created_at.since(previous) >= SILENCE_US);
         if fresh || e.activity_type == Type::ShiftEnd {
             self.anchor_at = e.created_at;
@@ -150,10 +153,10 @@ impl<'a> Walk<'a> {
         let episode_before = visit.and_then(|v| self.open_episode(Some(v)));
         let shift_before = self.open_shift;
 
-        let state_codes = self.apply(e, later);
+        let state_codes = self.apply(e, later, facts);
 
         let shift = if e.activity_type == Type::ShiftEnd { shift_before } else { self.open_shift };
-        let place = self.trail.step(e, shift.is_some(), self.facts.visit_plans, self.definition);
+        let place = self.trail.step(e, shift.is_some(), facts.visit_plans, definition);
         let codes = e.anomalies.union(state_codes).union(place.codes);
         if let Some(shift) = shift {
             self.note_in_shift(shift, e, codes, place.distance_meters);
@@ -165,6 +168,7 @@ impl<'a> Walk<'a> {
         }
         self.previous_at = Some(e.created_at);
         self.last = Some(Last { id: e.id, at: e.created_at, activity_type: e.activity_type, imported: e.imported });
+        self.last_visit = e.visit_id;
     }
 
     pub fn column(&self) -> Column {

@@ -46,6 +46,8 @@ pub struct Counters {
     pub outranked: u64,
     pub misplaced: u64,
     pub folds: u64,
+    /// Those of them that only went on where the last one stopped.
+    pub folds_going_on: u64,
     pub timers: u64,
     /// Steps of the clock beyond ten seconds that no tick vouches for.
     pub gaps: u64,
@@ -63,6 +65,7 @@ impl Counters {
             outranked: self.outranked + other.outranked,
             misplaced: self.misplaced + other.misplaced,
             folds: self.folds + other.folds,
+            folds_going_on: self.folds_going_on + other.folds_going_on,
             timers: self.timers + other.timers,
             gaps: self.gaps + other.gaps,
         }

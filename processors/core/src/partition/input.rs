@@ -1,6 +1,6 @@
 //! A record of `activity` as the state takes it: its technician, and what it claims.
 
-use super::standing::Claim;
+use super::standing::{Claim, Inserted};
 use crate::facts::{ActivityFact, ClearanceFact, ShiftPlanFact, SignalFact, VisitPlanFact};
 use crate::flags::Device;
 use fieldline_schemas::Timestamp;
@@ -50,6 +50,16 @@ impl Input {
             Input::Clearance(_, claim) => claim.own,
             Input::Heartbeat(.., created_at) => *created_at,
             Input::Tick { .. } | Input::Nothing => Timestamp::MIN,
+        }
+    }
+}
+
+impl Input {
+    /// The activity, where it is all that `inserted` changed: the first claim of its id.
+    pub(super) fn appeared(&self, inserted: &Inserted) -> Option<ActivityFact> {
+        match (self, inserted) {
+            (Input::Activity(_, claim), Inserted::Decides { changed: Some(_), others_from: None, .. }) => Some(claim.fact),
+            _ => None,
         }
     }
 }

@@ -305,6 +305,7 @@ impl Partition {
             effects.flags.push(Flag { version, ..flag });
         }
         let technician = &mut self.slots[slot as usize];
+        let appeared = record.input.appeared(&inserted);
         let (changed, lacks_predecessor, others_from) = match inserted {
             Inserted::Duplicate => {
                 self.counters.duplicates += 1;
@@ -328,7 +329,7 @@ impl Partition {
         }
         technician.touched = Some(Touch { offset: record.offset, clock, caused_by: Some(about.id) });
         let was_changed = technician.is_changed();
-        technician.note_changed(changed);
+        technician.note_changed(changed, appeared);
         if changed.is_some() && !was_changed {
             // The rows are derived when the second ends, and what falls due is found anew then.
             if let Some(due) = technician.due.take() {
@@ -428,6 +429,7 @@ impl Partition {
         let before = technician.due;
         let first = effects.flags.len();
         let changes = technician.derive(touch.clock, &rules, &mut self.bench, &mut effects.flags);
+        self.counters.folds_going_on += u64::from(changes.went_on);
         if !changes.kpis.is_empty() {
             let step = technician.take_step(touch.offset);
             let stamp = Stamp { version: self.version(touch.offset, step)?, as_of: touch.clock, caused_by: touch.caused_by };

@@ -4,6 +4,7 @@ use super::input::{About, Input};
 use super::standing::{Fact, Inserted, Standing};
 use super::window::{Changed, Window};
 use crate::facts::{ActivityFact, ClearanceFact, Facts, ShiftPlanFact, SignalFact, VisitPlanFact};
+use crate::fold::PLAN_AHEAD_US;
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Anomaly, Timestamp};
 
@@ -59,17 +60,14 @@ impl Records {
 
     /// Moves the window, and tells which activities can notice that something left it.
     pub fn advance(&mut self, window: Window) -> Option<Changed> {
-        let mut changed = self.activities.advance(window);
-        let others = [
-            self.shift_plans.advance(window),
-            self.visit_plans.advance(window),
-            self.signals.advance(window),
-            self.clearances.advance(window),
+        let changed = [
+            self.activities.advance(window, itself),
+            self.shift_plans.advance(window, shifts_of),
+            self.visit_plans.advance(window, |plan, _| events_of(plan, &self.activities)),
+            self.signals.advance(window, everything),
+            self.clearances.advance(window, everything),
         ];
-        if others.iter().any(Option::is_some) {
-            changed = Some(Changed::EVERYTHING);
-        }
-        changed
+        changed.into_iter().fold(None, Changed::join)
     }
 
     /// Takes the next record of the technician, and tells which activities can notice it; ticks and heartbeats say nothing.
@@ -77,25 +75,38 @@ impl Records {
         match input {
             Input::Activity(_, claim) => {
                 debug_assert_eq!(window.time_of(claim.own), claim.fact.created_at, "validation refuses what lies further ahead");
-                (self.activities.insert(claim, window), claim.into())
+                (self.activities.insert(claim, window, itself), claim.into())
             }
-            Input::ShiftPlan(_, claim) => (everywhere(self.shift_plans.insert(claim, window)), claim.into()),
-            Input::VisitPlan(_, claim) => (everywhere(self.visit_plans.insert(claim, window)), claim.into()),
-            Input::Signal(_, claim) => (everywhere(self.signals.insert(claim, window)), claim.into()),
-            Input::Clearance(_, claim) => (everywhere(self.clearances.insert(claim, window)), claim.into()),
+            Input::ShiftPlan(_, claim) => (self.shift_plans.insert(claim, window, shifts_of), claim.into()),
+            Input::VisitPlan(_, claim) => {
+                (self.visit_plans.insert(claim, window, |plan, _| events_of(plan, &self.activities)), claim.into())
+            }
+            Input::Signal(_, claim) => (self.signals.insert(claim, window, everything), claim.into()),
+            Input::Clearance(_, claim) => (self.clearances.insert(claim, window, everything), claim.into()),
             Input::Heartbeat(..) | Input::Tick { .. } | Input::Nothing => (Inserted::Outranked, About::NOTHING),
         }
     }
 }
 
-/// A plan, signal or clearance may concern activities of any time.
-fn everywhere(inserted: Inserted) -> Inserted {
-    match inserted {
-        Inserted::Decides { changed: Some(_), lacks_predecessor, others_from } => {
-            Inserted::Decides { changed: Some(Changed::EVERYTHING), lacks_predecessor, others_from }
-        }
-        inserted => inserted,
-    }
+fn itself(_: &ActivityFact, at: Timestamp) -> Changed {
+    Changed::at(at)
+}
+
+/// The shifts that a plan may be the plan of.
+fn shifts_of(plan: &ShiftPlanFact, _: Timestamp) -> Changed {
+    Changed { from: plan.planned_start - PLAN_AHEAD_US, to: plan.planned_end, visit_plans: false }
+}
+
+/// The events that name the visit: of no other one is a plan asked for.
+fn events_of(plan: &VisitPlanFact, activities: &Standing<ActivityFact>) -> Changed {
+    let of_visit = activities.all().filter(|fact| fact.visit_id == Some(plan.visit_id));
+    let changed = of_visit.fold(None, |changed, fact| Changed::join(changed, Some(Changed::at(fact.created_at))));
+    Changed { visit_plans: true, ..changed.unwrap_or(Changed::NO_ACTIVITY) }
+}
+
+/// A signal or clearance may concern activities of any time.
+fn everything<F>(_: &F, _: Timestamp) -> Changed {
+    Changed::EVERYTHING
 }
 
 /// Room for the facts of one fold, used again for the next.
@@ -109,13 +120,13 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// The facts that stand within the window, as the fold takes them: the activities from `from` up to `to`, all others.
+    /// The facts that stand within the window, as the fold takes them: the activities of `span`, its ends included, all others.
     pub fn facts(
         &mut self,
         technician_contact_id: TechnicianId,
         records: &Records,
         window: Window,
-        (from, to): (Timestamp, Timestamp),
+        span: Option<(Timestamp, Timestamp)>,
     ) -> Facts<'_> {
         let always = (Timestamp::MIN, Timestamp::MAX);
         self.activities.clear();
@@ -123,7 +134,9 @@ impl Gathered {
         self.visit_plans.clear();
         self.signals.clear();
         self.clearances.clear();
-        records.activities.collect(window, (from, to), &mut self.activities);
+        if let Some(span) = span {
+            records.activities.collect(window, span, &mut self.activities);
+        }
         records.shift_plans.collect(window, always, &mut self.shift_plans);
         records.visit_plans.collect(window, always, &mut self.visit_plans);
         records.signals.collect(window, always, &mut self.signals);

@@ -31,7 +31,7 @@ struct Row {
     digest: [u64; 2],
     /// Carries A29.
     leans_on_context: bool,
-    /// Derived by the derivation that is going on.
+    /// Derived by the derivation that is going on, where some row may be gone.
     is_new: bool,
 }
 
@@ -46,6 +46,8 @@ pub struct Rows {
 pub struct Changes {
     /// In the order of the fold, tombstones last.
     pub kpis: Vec<Kpi>,
+    /// No segment was folded again: the last one went on.
+    pub went_on: bool,
     /// The earliest and latest begin of frozen units that changed: a matter for history.
     pub frozen: Option<(Timestamp, Timestamp)>,
 }
@@ -53,7 +55,7 @@ pub struct Changes {
 impl Rows {
     /// Takes what is derived now as known, without a word: what changed by leaving the window is no change.
     pub fn absorb(&mut self, refolded: &Refolded, digester: &mut Digester) {
-        for row in rows(&refolded.units, digester) {
+        for row in rows(refolded, digester) {
             self.note(row);
         }
         self.take_gone(refolded);
@@ -66,10 +68,11 @@ impl Rows {
 
     /// Takes what is derived now as known, and says what is new.
     pub fn replace(&mut self, technician: TechnicianId, refolded: Refolded, window: Window, digester: &mut Digester) -> Changes {
-        let mut changes = Changes::default();
+        let went_on = refolded.went_on_from.is_some() && refolded.spans.is_empty();
+        let mut changes = Changes { went_on, ..Changes::default() };
         let live_from = window.live_units_from();
         let mut changed: Vec<bool> = Vec::with_capacity(refolded.units.shifts.len() + refolded.units.episodes.len());
-        for row in rows(&refolded.units, digester) {
+        for row in rows(&refolded, digester) {
             let known = self.note(row);
             let is_same = known.is_some_and(|known| known.digest == row.digest);
             changed.push(!is_same && row.begins_at >= live_from);
@@ -110,6 +113,9 @@ impl Rows {
 
     /// Takes out the rows that should have been derived anew and were not, in the order of their identity.
     fn take_gone(&mut self, refolded: &Refolded) -> Vec<Row> {
+        if refolded.spans.is_empty() {
+            return Vec::new();
+        }
         let mut gone = Vec::new();
         self.rows.retain_mut(|row| {
             let is_gone = !std::mem::take(&mut row.is_new) && refolded.covers(row.begins_at);
@@ -129,9 +135,10 @@ impl Changes {
     }
 }
 
-fn rows(units: &Units, digester: &mut Digester) -> impl Iterator<Item = Row> {
-    let mut shifts = units.shifts.iter();
-    let mut episodes = units.episodes.iter();
+fn rows(refolded: &Refolded, digester: &mut Digester) -> impl Iterator<Item = Row> {
+    let is_new = !refolded.spans.is_empty();
+    let mut shifts = refolded.units.shifts.iter();
+    let mut episodes = refolded.units.episodes.iter();
     std::iter::from_fn(move || {
         let (key, begins_at, digest, anomalies) = match shifts.next() {
             Some(shift) => (Key::Shift(shift.shift_id), shift.started_at, digester.shift(shift), shift.anomalies),
@@ -142,6 +149,6 @@ fn rows(units: &Units, digester: &mut Digester) -> impl Iterator<Item = Row> {
             }
         };
         let leans_on_context = anomalies.contains(Anomaly::A29);
-        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context, is_new: true })
+        Some(Row { key, begins_at, digest: [(digest >> 64) as u64, digest as u64], leans_on_context, is_new })
     })
 }

@@ -113,8 +113,8 @@ impl<F: Fact> Standing<F> {
         self.oldest_fact
     }
 
-    /// Moves the window, and tells which facts left it, or stand or not since.
-    pub fn advance(&mut self, window: Window) -> Option<Changed> {
+    /// Moves the window, and tells what concerns the facts that left it, or stand or not since.
+    pub fn advance(&mut self, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         if self.oldest_fact < window.facts_from() {
             let left_from = std::mem::replace(&mut self.oldest_fact, Timestamp::MAX);
@@ -122,12 +122,12 @@ impl<F: Fact> Standing<F> {
                 if marker.own >= window.facts_from() {
                     self.oldest_fact = self.oldest_fact.min(marker.own);
                 } else if marker.own >= left_from {
-                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
                 }
             }
         }
         if self.oldest_append < window.markers_from() {
-            changed = Changed::join(changed, self.settle_contested(window));
+            changed = Changed::join(changed, self.settle_contested(window, &concerns));
             if self.oldest_append < window.markers_from() - SWEEP_AFTER_US {
                 self.sweep(window);
             }
@@ -135,10 +135,21 @@ impl<F: Fact> Standing<F> {
         changed
     }
 
-    /// Takes a record that was appended when the clock stood at `window`, which has been advanced to.
-    pub fn insert(&mut self, claim: &Claim<F>, window: Window) -> Inserted {
+    /// Takes a record that was appended when the clock stood at `window`, which has been advanced to. `concerns`: the activities
+    /// that can notice a fact, given with its own time.
+    pub fn insert(&mut self, claim: &Claim<F>, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Inserted {
         let content = if claim.voided && !F::LAST_STANDS { 0 } else { claim.content };
         let content = [(content >> 64) as u64, content as u64];
+        if self.index.places(claim.id).next().is_none() {
+            // The first record of its id, as nearly all are: it decides.
+            let stands = !claim.voided;
+            let fact = self.remember(claim, content, stands, window);
+            let changed = fact.map(|(fact, own)| {
+                self.oldest_fact = self.oldest_fact.min(own);
+                concerns(&self.facts[fact], own)
+            });
+            return Inserted::Decides { changed, lacks_predecessor: claim.revision > 0 || claim.voided, others_from: None };
+        }
         let before = self.decide(claim.id, window);
         let mut latest_alike = None;
         let mut is_known = false;
@@ -160,9 +171,23 @@ impl<F: Fact> Standing<F> {
             self.markers[place].appended = window.clock();
             return Inserted::Duplicate;
         }
+        self.remember(claim, content, false, window);
+        if others == 1 && !self.contested.contains(&claim.id) {
+            self.contested.push(claim.id);
+        }
+        let after = self.decide(claim.id, window);
+        if after == before {
+            return if is_known { Inserted::Duplicate } else { Inserted::Outranked };
+        }
+        let changed = self.apply(claim.id, after, window, &concerns);
+        Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
+    }
+
+    /// Keeps a marker of the record, and its fact where it lies within the window: that one's place and own time.
+    fn remember(&mut self, claim: &Claim<F>, content: [u64; 2], stands: bool, window: Window) -> Option<(usize, Timestamp)> {
         let own = window.time_of(claim.own);
-        let fact = if claim.voided || own < window.facts_from() { NO_FACT } else { self.facts.len() as u32 };
-        if fact != NO_FACT {
+        let fact = (!claim.voided && own >= window.facts_from()).then_some(self.facts.len());
+        if fact.is_some() {
             self.facts.push(claim.fact);
         }
         self.index.insert(claim.id, self.markers.len() as u32);
@@ -172,21 +197,13 @@ impl<F: Fact> Standing<F> {
             appended: window.clock(),
             own,
             revision: claim.revision,
-            fact,
+            fact: fact.map_or(NO_FACT, |fact| fact as u32),
             voided: claim.voided,
-            stands: false,
+            stands,
             conflicted: false,
         });
         self.oldest_append = self.oldest_append.min(window.clock());
-        if others == 1 && !self.contested.contains(&claim.id) {
-            self.contested.push(claim.id);
-        }
-        let after = self.decide(claim.id, window);
-        if after == before {
-            return if is_known { Inserted::Duplicate } else { Inserted::Outranked };
-        }
-        let changed = self.apply(claim.id, after, window);
-        Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
+        fact.map(|fact| (fact, own))
     }
 
     /// Appends the facts that stand, lie within the window and happened from `from` up to `to`, in log order.
@@ -207,6 +224,11 @@ impl<F: Fact> Standing<F> {
     pub fn standing(&self, window: Window) -> impl Iterator<Item = &F> {
         let stands = move |marker: &&Marker| marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from();
         self.markers.iter().filter(stands).map(|marker| &self.facts[marker.fact as usize])
+    }
+
+    /// The facts of the window and maybe more, whether they stand or not.
+    pub fn all(&self) -> impl Iterator<Item = &F> {
+        self.facts.iter()
     }
 
     fn visible(&self, id: EventId, window: Window) -> impl Iterator<Item = usize> {
@@ -234,7 +256,13 @@ impl<F: Fact> Standing<F> {
     }
 
     /// Sets what stands of an id, and tells what that changes within the window.
-    fn apply(&mut self, id: EventId, decision: Option<Decision>, window: Window) -> Option<Changed> {
+    fn apply(
+        &mut self,
+        id: EventId,
+        decision: Option<Decision>,
+        window: Window,
+        concerns: &impl Fn(&F, Timestamp) -> Changed,
+    ) -> Option<Changed> {
         let mut changed = None;
         for place in self.index.places(id) {
             let marker = &mut self.markers[place];
@@ -244,7 +272,7 @@ impl<F: Fact> Standing<F> {
             if (marker.stands, marker.conflicted) != (stands, conflicted) {
                 (marker.stands, marker.conflicted) = (stands, conflicted);
                 if marker.fact != NO_FACT && marker.own >= window.facts_from() {
-                    changed = Changed::join(changed, Some(Changed::at(marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
                     if stands {
                         self.oldest_fact = self.oldest_fact.min(marker.own);
                     }
@@ -255,12 +283,12 @@ impl<F: Fact> Standing<F> {
     }
 
     /// Judges ids with several markers again, some of which may have left the window.
-    fn settle_contested(&mut self, window: Window) -> Option<Changed> {
+    fn settle_contested(&mut self, window: Window, concerns: &impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         let mut contested = std::mem::take(&mut self.contested);
         contested.retain(|id| {
             let decision = self.decide(*id, window);
-            changed = Changed::join(changed, self.apply(*id, decision, window));
+            changed = Changed::join(changed, self.apply(*id, decision, window, concerns));
             self.visible(*id, window).count() > 1
         });
         self.contested = contested;

@@ -69,6 +69,8 @@ pub struct Technician {
     left: Option<Changed>,
     /// What records of the unfinished second changed.
     changed: Option<Changed>,
+    /// The activities that appeared in it, as long as they are all that changed.
+    appeared: Option<Vec<ActivityFact>>,
     segments: Segments,
     rows: Rows,
     pub flags: Flags,
@@ -91,6 +93,7 @@ impl Technician {
             window: Window::at(clock),
             left: None,
             changed: None,
+            appeared: None,
             segments: Segments::default(),
             rows: Rows::default(),
             due: None,
@@ -126,8 +129,16 @@ impl Technician {
         }
     }
 
-    /// Notes what the next derivation has to look at.
-    pub fn note_changed(&mut self, changed: Option<Changed>) {
+    /// Notes what the next derivation has to look at. `appeared`: an activity that is all that changed.
+    pub fn note_changed(&mut self, changed: Option<Changed>, appeared: Option<ActivityFact>) {
+        if changed.is_none() {
+            return;
+        }
+        match (appeared, &mut self.appeared) {
+            (Some(fact), Some(appeared)) => appeared.push(fact),
+            (Some(fact), None) if self.changed.is_none() => self.appeared = Some(vec![fact]),
+            _ => self.appeared = None,
+        }
         self.changed = Changed::join(self.changed, changed);
     }
 
@@ -162,7 +173,7 @@ impl Technician {
 
     /// Derives everything at the end of a replay, and takes it as known, as whoever was here before put it out.
     pub fn settle(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench) {
-        self.note_changed(Some(Changed::EVERYTHING));
+        self.note_changed(Some(Changed::EVERYTHING), None);
         let refolded = self.refold(clock, rules, bench);
         self.rows.absorb(&refolded, &mut bench.digester);
         let now = Now { technician: self.id, clock, last_gap: rules.last_gap, settings: rules.flags };
@@ -194,13 +205,14 @@ impl Technician {
     }
 
     fn refold(&mut self, clock: Timestamp, rules: &Rules<'_>, bench: &mut Workbench) -> Refolded {
+        let is_whole = rules.path == Path::Refold;
+        let mut appeared = self.appeared.take().filter(|_| !is_whole && self.left.is_none()).unwrap_or_default();
         let changed = Changed::join(self.left.take(), self.changed.take());
-        let changed = if rules.path == Path::Refold { Some(Changed::EVERYTHING) } else { changed };
+        let changed = if is_whole { Some(Changed::EVERYTHING) } else { changed };
         let Self { id, records, window, .. } = self;
         let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
-        let refolded = self.segments.refold(changed, clock, rules.definition, &mut source);
-        // A change of plans is one of everything.
-        let plans = (changed == Some(Changed::EVERYTHING)).then(|| self.records.visit_plans(self.window));
+        let refolded = self.segments.refold(changed, &mut appeared, clock, rules.definition, &mut source);
+        let plans = changed.is_some_and(|changed| changed.visit_plans).then(|| self.records.visit_plans(self.window));
         self.flags.note(&refolded, plans.as_deref());
         refolded
     }

@@ -21,25 +21,33 @@ pub const SETTLED_US: i64 = 15 * MINUTE_US;
 /// A step of the clock beyond this is an outage, unless a tick vouches for the time.
 pub const GAP_US: i64 = 10_000_000;
 
-/// The times of facts that changed: from the earliest to the latest.
+/// The times of the activities that changed facts concern: from the earliest to the latest. None where `to` lies before `from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changed {
     pub from: Timestamp,
     pub to: Timestamp,
+    /// Visit plans are among what changed.
+    pub visit_plans: bool,
 }
 
 impl Changed {
     /// What changed may concern any time.
-    pub const EVERYTHING: Self = Self { from: Timestamp::MIN, to: Timestamp::MAX };
+    pub const EVERYTHING: Self = Self { from: Timestamp::MIN, to: Timestamp::MAX, visit_plans: true };
+    /// What changed concerns no activity that is known.
+    pub const NO_ACTIVITY: Self = Self { from: Timestamp::MAX, to: Timestamp::MIN, visit_plans: false };
 
     pub fn at(at: Timestamp) -> Self {
-        Self { from: at, to: at }
+        Self { from: at, to: at, visit_plans: false }
+    }
+
+    pub fn concerns_activities(self) -> bool {
+        self.from <= self.to
     }
 
     /// Both, where there is something.
     pub fn join(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
-            (Some(a), Some(b)) => Some(Self { from: a.from.min(b.from), to: a.to.max(b.to) }),
+            (Some(a), Some(b)) => Some(Self { from: a.from.min(b.from), to: a.to.max(b.to), visit_plans: a.visit_plans || b.visit_plans }),
             (one, other) => one.or(other),
         }
     }

@@ -6,7 +6,9 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::facts::ActivityFact;
 use fieldline_processors_core::partition::{Claim, Counters, Effects, Input, Partition, Path, Record, Settings};
 use fieldline_schemas::Timestamp;
-use fieldline_schemas::events::ActivityType::{self, ArrivedOnSite, LeftSite, ShiftEnd, ShiftStart, TravelStart};
+use fieldline_schemas::events::ActivityType::{
+    self, ArrivedOnSite, BreakEnd, BreakStart, LeftSite, ShiftEnd, ShiftStart, TravelStart, VehicleInspection, WorkStarted,
+};
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US, SECOND_US};
 
@@ -105,7 +107,7 @@ fn run(path: Path, records: &[Record]) -> (Vec<Effects>, Counters) {
 #[test]
 fn incremental_equals_refold_after_every_record() {
     let seeds = if crate::messy::setting("FIELDLINE_LONG").is_some() { SEEDS_LONG } else { SEEDS };
-    let (mut rows, mut folds) = (0, 0);
+    let (mut rows, mut folds, mut going_on) = (0, 0, 0);
     for seed in 0..seeds {
         for arrival in [Arrival::Prompt, Arrival::Late, Arrival::Shuffled] {
             let records = records(seed, arrival);
@@ -120,10 +122,12 @@ fn incremental_equals_refold_after_every_record() {
                 rows += a.kpis.len();
             }
             folds += counters.folds;
+            going_on += counters.folds_going_on;
         }
     }
-    println!("{rows} rows after {folds} folds");
+    println!("{rows} rows after {folds} folds, {going_on} of which went on");
     assert!(rows > 100_000, "{rows} rows: too few to mean anything");
+    assert!(going_on > folds / 10, "{going_on} of {folds} folds went on: too few to mean anything");
 }
 
 /// Each event arrives in a second of its own, later than all of them happened. What the last one caused.
@@ -170,4 +174,31 @@ fn a_double_tap_never_begins_a_segment() {
         (38_000, TravelStart, None, Some(7)),
     ]);
     assert_eq!(effects.kpis.len(), 1, "the shift: {effects:?}");
+}
+
+/// What a segment that goes on must not overlook: each of these is folded again, or is taken with all that follows from it.
+#[test]
+fn a_segment_goes_on_as_if_it_were_folded_again() {
+    let check = |name: &str, steps: &[(i64, ActivityType, Option<u8>, Option<i64>)], rows: usize| {
+        assert_eq!(last_effects(steps).kpis.len(), rows, "{name}");
+    };
+    let travel = (36_000, TravelStart, Some(1), None);
+    let on_site = [(36_000, ShiftStart, None, None), (36_600, ArrivedOnSite, Some(1), None), (37_000, WorkStarted, Some(1), None)];
+    let with = |more: &[(i64, ActivityType, Option<u8>, Option<i64>)]| [&on_site, more].concat();
+
+    // The inspection before the shift_start is no activity outside a shift: the loose row of its visit loses A04.
+    check("an inspection looks ahead", &[travel, (36_600, VehicleInspection, Some(2), None), (37_200, ShiftStart, None, None)], 2);
+    check("a double tap", &[on_site[0], travel, (36_030, TravelStart, Some(1), None)], 0);
+    check("a tap beyond a minute", &with(&[(37_061, WorkStarted, Some(1), None)]), 2);
+    check("an event before the last", &with(&[(36_900, TravelStart, Some(2), None)]), 2);
+    check("an event at the instant of the last", &with(&[(37_000, ArrivedOnSite, Some(2), None)]), 3);
+    check("an event at the instant of a double tap", &with(&[(37_030, WorkStarted, Some(1), None), (37_030, LeftSite, Some(1), None)]), 2);
+    check("another visit bounds what is open", &with(&[(38_000, TravelStart, Some(2), None)]), 3);
+    // Visit 1 is left, and settles when the shift does.
+    let left = with(&[(38_000, LeftSite, Some(1), None), (39_000, TravelStart, Some(2), None)]);
+    check("an episode that ended stays as it is", &left, 2);
+    check("the end of a shift settles its episodes", &[&left[..], &[(40_000, ShiftEnd, None, None)]].concat(), 3);
+    check("a break over work", &with(&[(38_000, BreakStart, None, None)]), 1);
+    check("the end of a break over work", &with(&[(38_000, BreakStart, None, None), (38_600, BreakEnd, None, None)]), 2);
+    check("a shift that closed a day ago", &with(&[(37_000 + 90_000, LeftSite, Some(1), None)]), 1);
 }

@@ -4,7 +4,9 @@ use crate::scenario::{activity, technician};
 use crate::tables::{Output, identity, run, settings};
 use fieldline_processors_core::facts::{ActivityFact, SignalFact};
 use fieldline_processors_core::flags::Device;
-use fieldline_processors_core::partition::{Claim, Effects, Input, Inserted, Partition, Position, Record, Settings, Standing, Window};
+use fieldline_processors_core::partition::{
+    Changed, Claim, Effects, Input, Inserted, Partition, Position, Record, Settings, Standing, Window,
+};
 use fieldline_schemas::events::ActivityType::{self, ShiftEnd, ShiftStart};
 use fieldline_schemas::events::{EventCategory, RecomputeRequest, Severity};
 use fieldline_schemas::ids::EventId;
@@ -165,6 +167,11 @@ fn a_frozen_unit_that_changes_is_asked_of_history_and_not_published() {
     assert_eq!(arrives(96 * 60 + 1), (0, Some((0, 1))), "late, and its shift is frozen: the span covers the shift's begin");
 }
 
+/// A fact concerns nothing but its own time.
+fn itself<F>(_: &F, own: Timestamp) -> Changed {
+    Changed::at(own)
+}
+
 #[test]
 fn a_conflict_is_flagged_and_a_void_wins_without_one() {
     let first = event(1, 0, ShiftStart);
@@ -178,18 +185,22 @@ fn a_conflict_is_flagged_and_a_void_wins_without_one() {
         facts
     };
     let decides = |inserted| matches!(inserted, Inserted::Decides { changed: Some(_), .. });
-    assert!(decides(standing.insert(&first, window)));
-    assert_eq!(standing.insert(&first, window), Inserted::Duplicate);
-    assert!(decides(standing.insert(&other, window)));
+    assert!(decides(standing.insert(&first, window, itself)));
+    assert_eq!(standing.insert(&first, window, itself), Inserted::Duplicate);
+    assert!(decides(standing.insert(&other, window, itself)));
     assert!(facts(&standing)[0].anomalies.contains(Anomaly::A27));
-    assert!(decides(standing.insert(&void, window)));
+    assert!(decides(standing.insert(&void, window, itself)));
     assert_eq!(facts(&standing), []);
-    assert_eq!(standing.insert(&Claim { content: 5, ..void }, window), Inserted::Duplicate, "of a void only id and revision matter");
-    assert_eq!(standing.insert(&other, window), Inserted::Duplicate);
+    assert_eq!(
+        standing.insert(&Claim { content: 5, ..void }, window, itself),
+        Inserted::Duplicate,
+        "of a void only id and revision matter"
+    );
+    assert_eq!(standing.insert(&other, window, itself), Inserted::Duplicate);
     let restored = Claim { revision: 2, ..first };
-    assert!(decides(standing.insert(&restored, window)));
+    assert!(decides(standing.insert(&restored, window, itself)));
     assert!(facts(&standing)[0].anomalies.is_empty(), "judged on the highest revision only");
-    assert_eq!(standing.insert(&Claim { revision: 1, content: 3, ..first }, window), Inserted::Outranked);
+    assert_eq!(standing.insert(&Claim { revision: 1, content: 3, ..first }, window, itself), Inserted::Outranked);
 }
 
 #[test]
@@ -200,14 +211,14 @@ fn of_a_signal_the_last_update_stands_and_a_void_wins_its_revision() {
     let resolved = SignalFact { resolved_at: Some(START + 1), ..fact };
     let window = Window::at(START);
     let mut standing = Standing::default();
-    standing.insert(&Claim { content: 7, fact: resolved, ..claim }, window);
-    assert_eq!(standing.insert(&claim, window), Inserted::Outranked, "an earlier update that came later");
-    assert_eq!(standing.insert(&claim, window), Inserted::Duplicate);
+    standing.insert(&Claim { content: 7, fact: resolved, ..claim }, window, itself);
+    assert_eq!(standing.insert(&claim, window, itself), Inserted::Outranked, "an earlier update that came later");
+    assert_eq!(standing.insert(&claim, window, itself), Inserted::Duplicate);
     let mut facts = Vec::new();
     standing.collect(window, ALWAYS, &mut facts);
     assert_eq!(facts, [resolved]);
-    standing.insert(&Claim { voided: true, content: 1, ..claim }, window);
-    assert_eq!(standing.insert(&Claim { content: 9, ..claim }, window), Inserted::Outranked);
+    standing.insert(&Claim { voided: true, content: 1, ..claim }, window, itself);
+    assert_eq!(standing.insert(&Claim { content: 9, ..claim }, window, itself), Inserted::Outranked);
     facts.clear();
     standing.collect(window, ALWAYS, &mut facts);
     assert_eq!(facts, []);

@@ -6,10 +6,11 @@
 mod site;
 mod travel;
 
+use super::ends::clearance_of;
 use super::stretch::{Going, Kind};
 use super::walk::{Column, Emergency, End, Walk, code_if};
 use crate::definition::NEW_SHIFT_US;
-use crate::facts::ActivityFact;
+use crate::facts::{ActivityFact, Facts};
 use fieldline_schemas::events::ActivityType as Type;
 use fieldline_schemas::time::MINUTE_US;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
@@ -27,9 +28,9 @@ enum Cover {
     Emergency,
 }
 
-impl Walk<'_> {
+impl Walk {
     /// Applies the event and returns the codes of its cell, A04 and A25 beside it.
-    pub(super) fn apply(&mut self, e: &ActivityFact, later: &[ActivityFact]) -> Anomalies {
+    pub(super) fn apply(&mut self, e: &ActivityFact, later: &[ActivityFact], facts: Facts<'_>) -> Anomalies {
         let cell = match e.activity_type {
             Type::ShiftStart => self.shift_start(e),
             Type::ShiftEnd => self.shift_end(e.created_at),
@@ -44,7 +45,7 @@ impl Walk<'_> {
             Type::LeftSite => self.left_site(e),
             Type::VehicleInspection => self.vehicle_inspection(e),
             Type::FuelStop => self.fuel_stop(e),
-            Type::EmergencyStop => self.emergency_stop(e),
+            Type::EmergencyStop => self.emergency_stop(e, facts),
         };
         cell.union(self.beside(e, later))
     }
@@ -132,7 +133,7 @@ impl Walk<'_> {
         }
     }
 
-    fn emergency_stop(&mut self, e: &ActivityFact) -> Anomalies {
+    fn emergency_stop(&mut self, e: &ActivityFact, facts: Facts<'_>) -> Anomalies {
         let at = e.created_at;
         if let Some(emergency) = &mut self.emergency {
             emergency.going.own_event(at);
@@ -141,7 +142,7 @@ impl Walk<'_> {
         if let Some(on_break) = self.on_break.take() {
             self.emit(on_break.observed(Kind::Break, at));
         }
-        let clears_at = self.clearance_of(e.id, at);
+        let clears_at = clearance_of(e.id, at, facts);
         self.emergency = Some(Emergency { going: Going::since(at), clears_at });
         Anomalies::NONE
     }

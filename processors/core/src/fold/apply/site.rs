@@ -12,7 +12,7 @@ use fieldline_schemas::ids::VisitId;
 use fieldline_schemas::results::Quality;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
-impl Walk<'_> {
+impl Walk {
     pub(super) fn arrived_on_site(&mut self, e: &ActivityFact) -> Anomalies {
         let (at, visit) = (e.created_at, e.visit_id);
         let cell = self.arrival_codes(visit);

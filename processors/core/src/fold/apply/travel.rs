@@ -9,7 +9,7 @@ use crate::facts::ActivityFact;
 use fieldline_schemas::ids::VisitId;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
-impl Walk<'_> {
+impl Walk {
     pub(super) fn travel_start(&mut self, e: &ActivityFact) -> Anomalies {
         let (at, to) = (e.created_at, e.visit_id);
         let cell = match self.column() {
