@@ -155,6 +155,8 @@ impl Desk {
             is_late: false,
             location: None,
             reasoning: Cow::Borrowed("a test of the way to the receivers; nobody is in danger"),
+            resolved_at: None,
+            resolved_by_contact_id: None,
         };
         let mut value = Vec::new();
         self.codec.encode(&AnyRecord::Flag(flag), &mut value);

@@ -7,6 +7,7 @@ pub mod definition;
 pub mod facts;
 pub mod flags;
 pub mod fold;
+pub mod incidents;
 pub mod lifecycle;
 pub mod partition;
 pub mod plans;

@@ -118,11 +118,12 @@ impl Technician {
         self.records.insert(input, self.window)
     }
 
-    /// What a record, just inserted, says about an emergency.
-    pub fn emergency(&mut self, input: &Input, inserted: &Inserted, clock: Timestamp, late_us: i64) -> Option<Flag<'static>> {
+    /// What a record, just inserted, says about emergencies.
+    pub fn emergency(&mut self, input: &Input, inserted: &Inserted, clock: Timestamp, late_us: i64, flags: &mut Vec<Flag<'static>>) {
         match input {
-            Input::Activity(_, claim) => self.flags.emergency(self.id, claim, inserted, Window::at(clock), late_us),
-            _ => None,
+            Input::Activity(_, claim) => self.flags.emergency(self.id, claim, inserted, Window::at(clock), late_us, flags),
+            Input::Signal(_, claim) => self.flags.signal(self.id, claim, inserted, Window::at(clock), late_us, flags),
+            _ => {}
         }
     }
 
@@ -199,9 +200,13 @@ impl Technician {
         let Self { id, records, window, .. } = self;
         let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
         let refolded = self.segments.refold(changed, clock, rules.definition, &mut source);
-        // A change of plans is one of everything.
-        let plans = (changed == Some(Changed::EVERYTHING)).then(|| self.records.visit_plans(self.window));
-        self.flags.note(&refolded, plans.as_deref());
+        // A change of plans or signals is one of everything.
+        let is_whole = changed == Some(Changed::EVERYTHING);
+        let plans = is_whole.then(|| self.records.visit_plans(self.window));
+        let signals = is_whole.then(|| self.records.signals(self.window));
+        let (records, window) = (&self.records, self.window);
+        let first_activity = |fits: &dyn Fn(&ActivityFact) -> bool| records.first_activity(window, fits);
+        self.flags.note(&refolded, plans.as_deref(), signals.as_deref(), rules.flags, &first_activity);
         refolded
     }
 

@@ -40,6 +40,8 @@ fn flag_of(name: &str, origin: FlagOrigin, version: u64, standing: FlagStanding)
         is_late: false,
         location: None,
         reasoning: Cow::Borrowed("because"),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     }
 }
 
