@@ -70,6 +70,7 @@ impl Desk {
             partitions: Some(config.topics_partitions),
             makes_topics: config.kafka.is_none(),
             schemas: schemas.clone(),
+            sos: config.sos.clone(),
             ..PublisherConfig::default()
         };
         let publisher = Mutex::new(Publisher::new(Arc::clone(&log), settings)?);

@@ -355,6 +355,7 @@ pub fn processors(config: &Config, time: Time) -> ProcessorConfig {
         event_time: time == Time::Events,
         tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
         flags: config.flags,
+        sos: config.sos.clone(),
         ..ProcessorConfig::new(&config.topics_prefix, definition(config))
     }
 }

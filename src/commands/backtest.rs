@@ -79,7 +79,7 @@ pub fn run(before: &Config, after: &Config, arguments: &Backtest) -> Result<()> 
         None => {
             let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
             sources.iter().try_for_each(Source::check)?;
-            let options = ImportOptions { imported: false, ..ImportOptions::default() };
+            let options = ImportOptions { imported: false, sos: before.sos.clone(), ..ImportOptions::default() };
             plan = plan_as_live(&sources, &options, &mut |_| {})?;
             History::Files { plan: &plan, until }
         }
@@ -145,20 +145,19 @@ fn replay(config: &Config, history: &History<'_>) -> Result<Outcome> {
     let (shown_from, end) = match history {
         History::Files { plan, until } => {
             let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect();
-            let activity = &names[Topic::Activity as usize];
             // Nothing is missing between two records of a file: a tick vouches for the time before each, or it would be a gap,
             // after which flags about absence wait.
-            let mut last: BTreeMap<i32, Timestamp> = BTreeMap::new();
+            let mut last: BTreeMap<(Topic, i32), Timestamp> = BTreeMap::new();
             let (codec, mut tick) = (Codec::new(), Vec::new());
             for record in plan.iter() {
                 let partition = partition_for_key(record.key, config.topics_partitions);
-                if record.topic == Topic::Activity
-                    && let Some(since) = last.insert(partition, record.at)
+                if matches!(record.topic, Topic::Activity | Topic::Calls | Topic::Operations)
+                    && let Some(since) = last.insert((record.topic, partition), record.at)
                     && record.at > since
                 {
                     tick.clear();
                     codec.encode(&AnyRecord::Tick(Tick { since: Some(since) }), &mut tick);
-                    feed.put(activity, Destination::Partition(partition), b"", &tick, record.at)?;
+                    feed.put(&names[record.topic as usize], Destination::Partition(partition), b"", &tick, record.at)?;
                 }
                 feed.put(&names[record.topic as usize], Destination::ByKey, record.key, record.payload, record.at)?;
             }

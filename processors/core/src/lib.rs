@@ -11,3 +11,4 @@ pub mod incidents;
 pub mod lifecycle;
 pub mod partition;
 pub mod plans;
+pub mod queues;

@@ -5,6 +5,7 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_processors_core::partition::Path;
 use fieldline_registry::Registry;
+use fieldline_schemas::SosTypes;
 use std::time::Duration;
 
 /// Validated settings.
@@ -18,6 +19,8 @@ pub struct ProcessorConfig {
     pub epoch: u8,
     pub definition: Definition,
     pub flags: FlagSettings,
+    /// Operational events that are emergencies by themselves.
+    pub sos: SosTypes,
     /// How rows are brought up to date: the results are the same.
     pub path: Path,
     /// A partition on which nothing moved for this long gets a tick. `None`: somebody else moves the time.
@@ -45,6 +48,7 @@ impl ProcessorConfig {
             epoch: 0,
             definition,
             flags: FlagSettings::default(),
+            sos: SosTypes::default(),
             path: Path::Incremental,
             tick_every: Some(Duration::from_secs(1)),
             event_time: false,

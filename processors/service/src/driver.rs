@@ -10,10 +10,11 @@
 
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
+use crate::events;
 use crate::lane::{self, LaneMember};
 use crate::lifecycle::{self, LifecycleMember};
 use crate::member::StageConfig;
-use crate::station::{Station, Work};
+use crate::station::Station;
 use crate::worker::{Turn, Worker};
 use fieldline_log::{Log, TopicPartition};
 use fieldline_processors_core::lifecycle::Settings;
@@ -111,7 +112,8 @@ impl Driver {
     /// it is finished and put out.
     pub fn advance_to(&mut self, instant: Timestamp) -> Result<(), ProcessorError> {
         while self.step(instant)?.is_some() {}
-        let behind = self.partitions_where(|station| station.clock.is_none_or(|clock| clock < instant));
+        let is_behind = |station: &Station| station.clock.is_none_or(|clock| clock < instant);
+        let behind = self.partitions_where(|station| station.topic == Topic::Activity && is_behind(station));
         self.tick(instant, behind)
     }
 
@@ -126,12 +128,12 @@ impl Driver {
     }
 
     fn due(&self, station: &Station) -> Option<Timestamp> {
-        [next_due(station), self.worker.plan_due(station)].into_iter().flatten().min()
+        [events::next_due(&station.work), self.worker.plan_due(station)].into_iter().flatten().min()
     }
 
-    /// Partitions of technicians with their clocks.
+    /// Partitions with their clocks.
     fn partitions_where(&self, is_due: impl Fn(&Station) -> bool) -> Vec<(TopicPartition, Option<Timestamp>)> {
-        let due = self.worker.stations.iter().filter(|station| station.topic == Topic::Activity && is_due(station));
+        let due = self.worker.stations.iter().filter(|station| is_due(station));
         due.map(|station| (station.at.clone(), station.clock)).collect()
     }
 
@@ -142,12 +144,5 @@ impl Driver {
         self.worker.flush()?;
         self.drain()?;
         Ok(())
-    }
-}
-
-fn next_due(station: &Station) -> Option<Timestamp> {
-    match &station.work {
-        Work::Technicians(partition) => [partition.next_due(), partition.unfinished_until()].into_iter().flatten().min(),
-        Work::Check => None,
     }
 }
