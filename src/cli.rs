@@ -93,7 +93,11 @@ pub enum Command {
     Config,
     /// Serves the embedded engine to the process that started it.
     #[command(hide = true)]
-    EngineServe,
+    EngineServe {
+        /// How far it yields to others.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..20))]
+        nice: u8,
+    },
 }
 
 #[derive(Args, Debug)]

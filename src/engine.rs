@@ -31,7 +31,7 @@ impl Database {
         let library = library(config)?;
         let command = EngineCommand {
             program: std::env::current_exe().context("finding this program, to run the engine in a process of its own")?,
-            arguments: vec!["engine-serve".into()],
+            arguments: vec!["engine-serve".into(), "--nice".into(), config.bulk_nice.to_string().into()],
             environment: Vec::new(),
         };
         let mut settings = EngineConfig::new(library, config.data_dir.clone(), command);

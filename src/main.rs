@@ -1,6 +1,7 @@
 //! The thin binary: what was typed, the configuration, and which rooms to open.
 
 mod api;
+mod bulk;
 mod cli;
 mod commands;
 mod config;
@@ -25,7 +26,8 @@ const FAILED: u8 = 5;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Command::EngineServe = cli.command {
+    if let Command::EngineServe { nice } = cli.command {
+        bulk::yield_to_alerts(nice);
         return done(fieldline_sinks::engine::serve().map_err(Into::into));
     }
     let config = match configuration(&cli.common).and_then(|config| stderr::log(&config.log).map(|()| config)) {
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
             print!("{}", config::sample());
             ExitCode::SUCCESS
         }
-        Command::EngineServe => ExitCode::from(FAILED),
+        Command::EngineServe { .. } => ExitCode::from(FAILED),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::engine::Database;
 use crate::log::{self, Opened, Time};
 use anyhow::{Context, Result, anyhow, bail};
 use fieldline_log::{Append, Destination, Log, Producer, Readings, TopicPartition};
-use fieldline_processors::{ProcessorConfig, StageConfig, StopToken};
+use fieldline_processors::{ProcessorConfig, Share, StageConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::Timestamp;
@@ -131,7 +131,7 @@ impl Pipeline {
         let processors =
             ProcessorConfig { progress: self.processors.clone(), schemas: self.schemas.clone(), ..processors(&self.config, time) };
         let stop = self.stop.clone();
-        self.stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))?;
+        self.bulk_stage("processors", move |log| Ok(fieldline_processors::run(processors, log, stop)?))?;
 
         let stage = StageConfig {
             schemas: self.schemas.clone(),
@@ -159,9 +159,9 @@ impl Pipeline {
             ..SinkConfig::default()
         };
         let (config, control, target_of) = (sink.clone(), Arc::clone(&self.sinks[0]), target.clone());
-        self.stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
+        self.bulk_stage("raw sink", move |log| Ok(raw_sink::run(&config, log, &target_of, control)?))?;
         let (config, control, target_of) = (sink, Arc::clone(&self.sinks[1]), target.clone());
-        self.stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
+        self.bulk_stage("results sink", move |log| Ok(results_sink::run(&config, log, &target_of, control)?))?;
 
         let config = history::HistoryConfig {
             schemas: self.schemas.clone(),
@@ -169,7 +169,7 @@ impl Pipeline {
             ..history::HistoryConfig::new(&self.config.topics_prefix, definition(&self.config))
         };
         let (control, target_of) = (Arc::clone(&self.history), target.clone());
-        self.stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
+        self.bulk_stage("history worker", move |log| Ok(history::run(&config, log, &target_of, control)?))
     }
 
     /// Tells receivers of alerts from now on: `run` does. A command that lasts a moment leaves what is owed to the next `run`,
@@ -186,6 +186,15 @@ impl Pipeline {
         self.delivery = DeliverControl::new(&config);
         let control = Arc::clone(&self.delivery);
         self.stage("delivery", move |log| Ok(deliver::run(config, log, control)?))
+    }
+
+    /// A stage that works by the million and yields to those of alerts.
+    fn bulk_stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
+        let nice = self.config.bulk_nice;
+        self.stage(name, move |log| {
+            crate::bulk::yield_to_alerts(nice);
+            run(log)
+        })
     }
 
     fn stage(&mut self, name: &'static str, run: impl FnOnce(Arc<dyn Log>) -> Result<()> + Send + 'static) -> Result<()> {
@@ -224,8 +233,10 @@ impl Pipeline {
         }
     }
 
-    /// One past the last record of every partition of events.
-    pub fn event_ends(&self) -> Result<Ends> {
+    /// One past the last record of every partition of events, once the technicians' logs hold what operational events say of them.
+    pub fn event_ends(&mut self) -> Result<Ends> {
+        let operations = self.ends(&[Topic::Operations])?;
+        self.wait_for(Share::Events.group(), &operations)?;
         self.ends(&[Topic::Activity, Topic::Calls, Topic::Operations])
     }
 
@@ -241,7 +252,11 @@ impl Pipeline {
     fn drain_stages(&mut self, events: &Ends) -> Result<()> {
         let [raw, results] = self.sinks.clone();
         raw.hurry(true);
-        self.wait_for("processors", events)?;
+        for share in Share::ALL {
+            let topics: Vec<String> = share.topics().iter().map(|topic| topic.full_name(&self.config.topics_prefix)).collect();
+            let theirs = events.iter().filter(|(at, _)| topics.contains(&at.topic)).map(|(at, end)| (at.clone(), *end)).collect();
+            self.wait_for(share.group(), &theirs)?;
+        }
         self.wait_for("raw-sink", events)?;
         self.drain_history(&results)
     }
@@ -321,11 +336,11 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Appends a tick to every partition of `activity` and `alert_events`: the time from `since` to `at` held nothing.
+    /// Appends a tick to every partition of events and of `alert_events`: the time from `since` to `at` held nothing.
     pub fn tick(&self, producer: &mut dyn Producer, since: Option<Timestamp>, at: Timestamp) -> Result<()> {
         let mut payload = Vec::new();
         self.schemas.codec().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
-        for topic in [Topic::Activity, Topic::AlertEvents] {
+        for topic in [Topic::Activity, Topic::Calls, Topic::Operations, Topic::AlertEvents] {
             let topic = topic.full_name(&self.config.topics_prefix);
             for partition in 0..self.config.topics_partitions {
                 let destination = Destination::Partition(partition);

@@ -20,6 +20,12 @@ pub const KEYS: &[Key] = &[
     key("data_dir", "", "Folder of the embedded log and the embedded ClickHouse. Default: fieldline in the user's data home."),
     key("engine", "", "Path of libchdb, ClickHouse's engine as a library. Default: the cache folder; see `fieldline engine install`."),
     key("log", "warn", "Log filter on standard error: error, warn, info, debug, trace, or per module as in info,fieldline_sinks=debug."),
+    key(
+        "bulk_nice",
+        "10",
+        "How far the stages that work by the million (processors, sinks, history, the embedded engine) yield to those of alerts where cores \
+         are busy: 0 (not at all) to 19. On Linux only.",
+    ),
     key("topics.prefix", "fieldline.", "Text before the name of every topic and consumer group."),
     key("topics.partitions", "8", "Partitions of each topic where it is created. Fixed from then on. 1 to 256."),
     key(

@@ -3,42 +3,55 @@
 use super::{Deployment, shared_kafka};
 use crate::support::desk::SafetyDesk;
 use crate::support::folder::{Running, wait_until};
-use crate::support::{Random, is_long};
+use crate::support::Random;
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
+use fieldline_log::{Log, Producer};
 use fieldline_producers::{Publisher, PublisherConfig};
 use fieldline_schemas::events::{ActivityType, TechnicianActivity};
-use fieldline_schemas::ids::{EventId, TechnicianId};
+use fieldline_schemas::ids::TechnicianId;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 const PARTITIONS: u32 = 8;
-const FLUSH_WAIT_MAX: Duration = Duration::from_secs(30);
+pub(super) const FLUSH_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A deployment whose alerts go to a desk.
-struct Watched {
-    deployment: Deployment,
-    desk: SafetyDesk,
-    publisher: Publisher,
+pub(super) struct Watched {
+    pub deployment: Deployment,
+    pub desk: SafetyDesk,
+    pub publisher: Publisher,
+    pub log: Arc<KafkaLog>,
+    /// Appends what the publisher would not.
+    pub side_door: Box<dyn Producer>,
 }
 
 impl Watched {
-    fn new(brokers: &str) -> Self {
+    pub fn new(brokers: &str) -> Self {
         let desk = SafetyDesk::start();
         let mut deployment = Deployment::new(brokers, PARTITIONS);
         let receivers = format!("[[receivers]]\nname = \"desk\"\nchannel = \"webhook\"\nurl = \"{}\"\nin_flight_max = 64\n", desk.url);
         let file = deployment.folder.write("fieldline.toml", &[receivers]);
         deployment.settings.extend(["--config".to_owned(), file]);
-        let prefix = deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap().to_owned();
+        let prefix = deployment.prefix().to_owned();
         let log = KafkaLog::open(KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() }).unwrap();
         let settings = PublisherConfig { prefix, makes_topics: false, ..PublisherConfig::default() };
-        Self { deployment, desk, publisher: Publisher::new(log, settings).unwrap() }
+        let publisher = Publisher::new(Arc::clone(&log) as Arc<dyn Log>, settings).unwrap();
+        Self { deployment, desk, publisher, side_door: log.producer().unwrap(), log }
     }
 
     /// A technician's button; the alert's id.
-    fn press(&mut self, technician: TechnicianId) -> String {
+    pub fn press(&mut self, technician: TechnicianId) -> String {
+        let (alert_id, activity) = self.emergency_stop(technician);
+        self.publisher.publish_activity(activity).unwrap();
+        alert_id
+    }
+
+    /// What a button sends, and the id of the alert that it is to raise.
+    pub fn emergency_stop(&self, technician: TechnicianId) -> (String, TechnicianActivity<'static>) {
         let common = self.publisher.new_common();
-        let id = common.id;
+        let alert_id = format!("S1:{technician}:{}", common.id);
         let activity = TechnicianActivity {
             common,
             technician_contact_id: technician,
@@ -48,40 +61,13 @@ impl Watched {
             location: None,
             notes: None,
         };
-        self.publisher.publish_activity(activity).unwrap();
-        format!("S1:{technician}:{}", EventId(id.0))
+        (alert_id, activity)
     }
 
-    fn told_of(&self, alerts: &BTreeMap<String, SystemTime>) -> usize {
+    pub fn told_of(&self, alerts: &BTreeMap<String, SystemTime>) -> usize {
         let told: BTreeSet<String> = self.desk.told().iter().map(|told| told.alert_id().to_owned()).collect();
         alerts.keys().filter(|alert_id| told.contains(*alert_id)).count()
     }
-
-    /// Presses `count` buttons of as many people, one each `pause`, and waits until the desk knows of all: how long each took.
-    fn measure(&mut self, count: usize, pause: Duration) -> Vec<Duration> {
-        let mut pressed = BTreeMap::new();
-        for _ in 0..count {
-            let at = SystemTime::now();
-            let alert_id = self.press(TechnicianId(Uuid::now_v7()));
-            self.publisher.acknowledged().unwrap();
-            pressed.insert(alert_id, at);
-            std::thread::sleep(pause);
-        }
-        self.publisher.flush(FLUSH_WAIT_MAX).unwrap();
-        wait_until("the desk knows of every emergency", || self.told_of(&pressed) == count);
-        let mut first: BTreeMap<String, SystemTime> = BTreeMap::new();
-        for told in self.desk.told() {
-            first.entry(told.alert_id().to_owned()).or_insert(told.at);
-        }
-        let mut took: Vec<_> = pressed.iter().map(|(id, at)| first[id].duration_since(*at).unwrap_or_default()).collect();
-        took.sort();
-        took
-    }
-}
-
-fn tell(what: &str, took: &[Duration]) {
-    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-    println!("{what}: {} emergencies, press to desk p50 {:?}, p99 {:?}, max {:?}", took.len(), at(0.5), at(0.99), at(1.0));
 }
 
 #[test]
@@ -156,22 +142,4 @@ fn every_emergency_is_paged_whoever_is_killed() {
     assert!(unknown.is_empty(), "{unknown:?}");
     let undelivered = "SELECT count() FROM emergencies_undelivered";
     wait_until("the tables know it", || watched.deployment.folder.number(undelivered) == 0);
-}
-
-/// Figures, no limits: how long a page takes when nothing else goes on, and while a backlog is worked through.
-#[test]
-fn how_long_a_page_takes() {
-    let Some(kafka) = shared_kafka() else { return };
-    let mut watched = Watched::new(&kafka.bootstrap());
-    let _processors = watched.deployment.start("processors");
-    let _sinks = watched.deployment.start("sinks");
-    let count = if is_long() { 1_000 } else { 100 };
-    watched.measure(5, Duration::from_millis(200));
-    tell("idle", &watched.measure(count, Duration::from_millis(10)));
-    let limit = if is_long() { "10000000" } else { "300000" };
-    let _feeder = watched.deployment.spawn(&["simulate", "--publish", "--technicians", "20000", "--days", "14", "--limit", limit]);
-    std::thread::sleep(Duration::from_secs(3));
-    let began = Instant::now();
-    tell("beside a backlog", &watched.measure(count, Duration::from_millis(10)));
-    println!("measured over {:?}", began.elapsed());
 }

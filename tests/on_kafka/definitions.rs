@@ -67,7 +67,7 @@ fn a_rolling_upgrade_with_both_definitions_alive_and_the_way_back_end_in_straigh
     assert!(!differences(&straight_before.0[VISITS.name], &straight_other.0[VISITS.name], ABOUT_ARRIVAL).is_empty());
 
     let deployment = Deployment::new(&kafka.bootstrap(), PARTITIONS);
-    let prefix = deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap();
+    let prefix = deployment.prefix();
     let log: Arc<KafkaLog> = KafkaLog::open(KafkaConfig { brokers: kafka.bootstrap(), ..KafkaConfig::default() }).unwrap();
     let chunks: Vec<String> = lines
         .chunks(lines.len().div_ceil(3))

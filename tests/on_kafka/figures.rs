@@ -7,8 +7,7 @@ use crate::support::is_long;
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
 use fieldline_log::{Log, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,10 +24,6 @@ fn left_out(what: &str) -> bool {
     !is_long()
 }
 
-fn prefix(deployment: &Deployment) -> &str {
-    deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap()
-}
-
 /// Partitions of `activity` that a process says to have taken over, after the first `bytes` of what it said.
 fn taken_over(process: &Running, bytes: usize) -> BTreeSet<i32> {
     let said = process.said("stderr");
@@ -39,8 +34,8 @@ fn taken_over(process: &Running, bytes: usize) -> BTreeSet<i32> {
 
 /// Watches for a while: the longest time that each partition's commits stood still, and when rows of the `moved` ones came.
 fn watch(deployment: &Deployment, log: &KafkaLog, moved: &dyn Fn() -> BTreeSet<i32>) -> (BTreeMap<i32, Duration>, Option<Duration>) {
-    let group = format!("{}processors", prefix(deployment));
-    let at = |partition| TopicPartition { topic: format!("{}activity", prefix(deployment)), partition };
+    let group = format!("{}processors", deployment.prefix());
+    let at = |partition| TopicPartition { topic: format!("{}activity", deployment.prefix()), partition };
     let began = Instant::now();
     let since = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).format("%Y-%m-%d %H:%M:%S").to_string();
     let mut seen: BTreeMap<i32, (i64, Instant)> = BTreeMap::new();
@@ -103,19 +98,11 @@ fn partitions_move_to_a_third_processor_and_from_one_that_is_killed() {
     let (longest, first_row) = watch(&deployment, &log, &|| taken_over(&third, 0));
     tell("a third processor", &taken_over(&third, 0), &longest, first_row);
 
-    // The group balances partitions of all topics together, so that another one may have none of `activity`.
     let others = processors.each_ref().map(|process| (process, process.said("stderr").len()));
     third.kill_all();
     let gained = || others.iter().flat_map(|(process, bytes)| taken_over(process, *bytes)).collect();
     let (longest, first_row) = watch(&deployment, &log, &gained);
     tell("one of three killed", &gained(), &longest, first_row);
-}
-
-fn is_ready(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-    let mut answer = String::new();
-    let asked = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
 }
 
 #[test]
@@ -128,10 +115,10 @@ fn a_state_is_rebuilt_after_a_kill() {
     let log: Arc<KafkaLog> = KafkaLog::open(KafkaConfig { brokers: kafka.bootstrap(), ..KafkaConfig::default() }).unwrap();
     let processors = deployment.start("processors");
     let feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "12500", "--days", "8", "--faults", "none"]);
-    let at = |partition| TopicPartition { topic: format!("{}activity", prefix(&deployment)), partition };
+    let at = |partition| TopicPartition { topic: format!("{}activity", deployment.prefix()), partition };
     let ends = || -> i64 { (0..PARTITIONS).map(|partition| log.watermarks(&at(partition)).unwrap().end).sum() };
     let committed = |partition| {
-        log.committed(&format!("{}processors", prefix(&deployment)), &at(partition)).unwrap().map_or(0, |committed| committed.offset)
+        log.committed(&format!("{}processors", deployment.prefix()), &at(partition)).unwrap().map_or(0, |committed| committed.offset)
     };
     wait_until("the feeder is through, and the processors are", || {
         let before = ends();
@@ -145,13 +132,10 @@ fn a_state_is_rebuilt_after_a_kill() {
     // Its partitions are free when the group has missed it.
     std::thread::sleep(Duration::from_millis(SESSION_MS + 1_000));
     let began = Instant::now();
-    let mut successor = deployment.spawn(&["--log", "info", "--set", "observe.listen=127.0.0.1:0", "run", "--role", "processors"]);
-    successor.wait_until_said("metrics at http://127.0.0.1:");
-    let said = successor.said("stderr");
-    let port: u16 = said.split("metrics at http://127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
-    wait_until("it has all partitions", || taken_over(&successor, 0).len() == PARTITIONS as usize);
+    let successor = deployment.start_observed("processors");
+    wait_until("it has all partitions", || taken_over(&successor.process, 0).len() == PARTITIONS as usize);
     let taken_after = began.elapsed();
-    wait_until("the state is rebuilt", || is_ready(port));
+    wait_until("the state is rebuilt", || successor.is_ready());
     let rebuilt = began.elapsed() - taken_after;
     let rate = records as f64 / rebuilt.as_secs_f64();
     println!(

@@ -3,12 +3,16 @@
 mod alerts;
 mod definitions;
 mod figures;
+mod latency;
 mod refused;
 mod same_views;
+mod shares;
 mod soak;
 
 use crate::support::folder::{Folder, Outcome, Running};
 use fieldline_test_kafka::{Kafka, KafkaOptions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -53,6 +57,13 @@ impl Deployment {
         Self { folder, settings, engine }
     }
 
+    /// Starts the engine anew, with the present settings.
+    fn restart_engine(&mut self) {
+        let engine = self.spawn(&["engine", "run"]);
+        std::mem::replace(&mut self.engine, engine).kill_all();
+        self.engine.wait_until_said("answers at");
+    }
+
     fn arguments<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         self.settings.iter().map(String::as_str).chain(arguments.iter().copied()).collect()
     }
@@ -79,6 +90,20 @@ impl Deployment {
         process
     }
 
+    /// The same with a page of metrics.
+    fn start_observed(&self, role: &str) -> Observed {
+        let mut process = self.spawn(&["--log", "info", "--set", "observe.listen=127.0.0.1:0", "run", "--role", role]);
+        process.wait_until_said("metrics at http://127.0.0.1:");
+        let said = process.said("stderr");
+        let port = said.split("metrics at http://127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
+        Observed { process, port }
+    }
+
+    /// The text before the names of its topics and groups.
+    fn prefix(&self) -> &str {
+        self.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap()
+    }
+
     /// Imports and demands that nothing failed; refused lines are told by exit code 3.
     fn import(&self, file: &str) {
         let outcome = self.run(&["import", file]);
@@ -89,5 +114,34 @@ impl Deployment {
     fn verify(&self) {
         let verified = self.run(&["verify"]);
         assert_eq!(verified.code, Some(0), "{verified:?}");
+    }
+}
+
+/// A process of one role that can be asked how it is.
+struct Observed {
+    process: Running,
+    port: u16,
+}
+
+impl Observed {
+    /// The answer's head and body; nothing from a process that does not answer.
+    fn get(&self, path: &str) -> String {
+        let mut answer = String::new();
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return answer };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let asked = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+        asked.map(|_| answer).unwrap_or_default()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.get("/readyz").starts_with("HTTP/1.1 200")
+    }
+
+    /// Partitions of a topic that a stage of this process owns.
+    fn owned(&self, stage: &str, topic: &str) -> Vec<i32> {
+        let start = format!("fieldline_lag_records{{stage=\"{stage}\",topic=\"{topic}\",partition=\"");
+        let page = self.get("/metrics");
+        let partitions = page.lines().filter_map(|line| line.strip_prefix(&start)?.split('"').next()?.parse().ok());
+        partitions.collect()
     }
 }

@@ -22,7 +22,7 @@ fn topics_that_are_absent_or_wrong_stop_the_start() {
     let checked = deployment.run(&["topics", "check"]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
 
-    let prefix = deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap();
+    let prefix = deployment.prefix();
     let (activity, kpis) = (format!("{prefix}activity"), format!("{prefix}kpis"));
     let set = |topic: &str, config: &str| {
         kafka.tool(CONFIGS, &["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", config]);
@@ -41,7 +41,7 @@ fn topics_that_are_absent_or_wrong_stop_the_start() {
 fn a_retention_that_lets_nobody_take_over_stops_the_processors() {
     let Some(kafka) = shared_kafka() else { return };
     let deployment = Deployment::new(&kafka.bootstrap(), 1);
-    let prefix = deployment.settings.iter().find_map(|setting| setting.strip_prefix("topics.prefix=")).unwrap();
+    let prefix = deployment.prefix();
     let activity = format!("{prefix}activity");
     let arguments = ["--alter", "--entity-type", "topics", "--entity-name", &activity, "--add-config", "retention.ms=3600000"];
     kafka.tool(CONFIGS, &arguments);

@@ -20,8 +20,9 @@ const TABLES: [(Topic, &[&str]); 3] = [
 ];
 
 /// Groups, and what each has to work through.
-const GROUPS: [(&str, &[Topic]); 4] = [
-    ("processors", &[Topic::Activity, Topic::Calls, Topic::Operations]),
+const GROUPS: [(&str, &[Topic]); 5] = [
+    ("processors", &[Topic::Activity]),
+    ("event-processors", &[Topic::Calls, Topic::Operations]),
     ("raw-sink", &[Topic::Activity, Topic::Calls, Topic::Operations]),
     ("history", &[Topic::Recompute]),
     ("results-sink", &[Topic::Kpis, Topic::DeadLetters]),

@@ -5,15 +5,50 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_processors_core::partition::Path;
 use fieldline_registry::Registry;
-use fieldline_schemas::SosTypes;
+use fieldline_schemas::{SosTypes, Topic};
 use std::time::Duration;
+
+/// Topics whose partitions are shared out among workers by a group of their own, so that each worker has its part of each:
+/// one group of all topics balances their partitions together, and one of three members once had none of `activity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// The technicians' log.
+    Technicians,
+    /// What is derived record by record.
+    Events,
+}
+
+impl Share {
+    pub const ALL: [Self; 2] = [Self::Technicians, Self::Events];
+
+    /// What its members read.
+    pub fn topics(self) -> &'static [Topic] {
+        match self {
+            Self::Technicians => &[Topic::Activity],
+            Self::Events => &[Topic::Calls, Topic::Operations],
+        }
+    }
+
+    /// The name of its group, after the prefix.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Technicians => "processors",
+            Self::Events => "event-processors",
+        }
+    }
+
+    /// Whose commits say where to go on while this group has none of its own: until 2026-11-25 one group read all topics.
+    pub(crate) fn predecessor(self) -> Option<Self> {
+        (self == Self::Events).then_some(Self::Technicians)
+    }
+}
 
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct ProcessorConfig {
     /// Before every topic and group name: `fieldline.`.
     pub prefix: String,
-    /// Threads, each a member of the group.
+    /// Threads of each share, each a member of its group.
     pub workers: usize,
     /// Raised by hand when rows of another log must be overruled. 0 to 15.
     pub epoch: u8,
@@ -61,8 +96,8 @@ impl ProcessorConfig {
         }
     }
 
-    /// The consumer group of the processors.
-    pub fn group(&self) -> String {
-        format!("{}processors", self.prefix)
+    /// The consumer group of a share.
+    pub fn group(&self, share: Share) -> String {
+        format!("{}{}", self.prefix, share.group())
     }
 }

@@ -8,7 +8,7 @@
 //! time, with one [`Driver::drain`] after them: timers fire between them all the same, and each row says as of when it is
 //! true.
 
-use crate::config::ProcessorConfig;
+use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
 use crate::events;
 use crate::lane::{self, LaneMember};
@@ -28,7 +28,9 @@ const IDLE_TURNS: usize = 3;
 
 /// The processors of all partitions, in the caller's thread, and the stages of alerts where they are wanted.
 pub struct Driver {
+    /// Of technicians.
     worker: Worker,
+    events: Worker,
     alerts: Option<Alerts>,
 }
 
@@ -42,7 +44,12 @@ impl Driver {
     /// Takes over every partition and reads what is there.
     pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
         let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
-        let mut driver = Self { worker: Worker::new(config, log)?, alerts: None };
+        Self::take_over(config, None, log)
+    }
+
+    fn take_over(config: ProcessorConfig, alerts: Option<Alerts>, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let worker = Worker::new(config.clone(), Share::Technicians, Arc::clone(&log))?;
+        let mut driver = Self { worker, events: Worker::new(config, Share::Events, log)?, alerts };
         driver.drain()?;
         Ok(driver)
     }
@@ -60,16 +67,14 @@ impl Driver {
         let alerts =
             Alerts { lane: lane::join(&stage, Arc::clone(&log))?, lifecycle: lifecycle::join(settings, &stage, Arc::clone(&log))? };
         let config = ProcessorConfig { event_time: true, tick_every: None, ..config };
-        let mut driver = Self { worker: Worker::new(config, log)?, alerts: Some(alerts) };
-        driver.drain()?;
-        Ok(driver)
+        Self::take_over(config, Some(alerts), log)
     }
 
     /// Processes what was appended, and what follows from it; the number of records. Results are durable afterwards.
     pub fn drain(&mut self) -> Result<usize, ProcessorError> {
         let (mut records, mut idle) = (0, 0);
         while idle < IDLE_TURNS {
-            let mut turns = vec![self.worker.turn(Duration::ZERO)?];
+            let mut turns = vec![self.worker.turn(Duration::ZERO)?, self.events.turn(Duration::ZERO)?];
             if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
                 turns.extend([lane.turn(Duration::ZERO)?, lifecycle.turn(Duration::ZERO)?]);
             }
@@ -82,6 +87,7 @@ impl Driver {
 
     fn flush(&mut self) -> Result<(), ProcessorError> {
         self.worker.flush()?;
+        self.events.flush()?;
         if let Some(Alerts { lane, lifecycle }) = &mut self.alerts {
             lane.flush()?;
             lifecycle.flush()?;
@@ -92,7 +98,7 @@ impl Driver {
     /// The next instant at which time alone changes something: a timer is due, or a second with records is over.
     pub fn next_due(&self) -> Option<Timestamp> {
         let alerts = self.alerts.as_ref().and_then(|alerts| alerts.lifecycle.next_due());
-        self.worker.stations.iter().filter_map(|station| self.due(station)).chain(alerts).min()
+        self.stations().filter_map(|station| self.due(station)).chain(alerts).min()
     }
 
     /// Processes what was appended, then advances to the next such instant if it is at or before `until`. `None`: there is
@@ -124,7 +130,12 @@ impl Driver {
             lane.commit()?;
             lifecycle.commit()?;
         }
+        self.events.commit()?;
         self.worker.commit()
+    }
+
+    fn stations(&self) -> impl Iterator<Item = &Station> {
+        self.worker.stations.iter().chain(&self.events.stations)
     }
 
     fn due(&self, station: &Station) -> Option<Timestamp> {
@@ -133,7 +144,7 @@ impl Driver {
 
     /// Partitions with their clocks.
     fn partitions_where(&self, is_due: impl Fn(&Station) -> bool) -> Vec<(TopicPartition, Option<Timestamp>)> {
-        let due = self.worker.stations.iter().filter(|station| is_due(station));
+        let due = self.stations().filter(|station| is_due(station));
         due.map(|station| (station.at.clone(), station.clock)).collect()
     }
 

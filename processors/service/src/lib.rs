@@ -7,7 +7,7 @@
 //! calls ────────┘                     ├─► Queues::apply ────► alert_events
 //!                                     └─► dead_letters
 //! ```
-//! One thread per worker, which owns whole partitions ([`run`]); or one thread that moves the log's time by itself
+//! One thread per worker and share of the topics ([`Share`]), which owns whole partitions ([`run`]); or one thread that moves the log's time by itself
 //! ([`Driver`]). This is the only place of the processors where a wall clock is read: to append ticks.
 
 mod config;
@@ -27,7 +27,7 @@ mod station;
 mod stop;
 mod worker;
 
-pub use config::ProcessorConfig;
+pub use config::{ProcessorConfig, Share};
 pub use driver::Driver;
 pub use error::ProcessorError;
 pub use lane::run_lane;

@@ -1,6 +1,6 @@
 //! The processors as threads: each worker owns partitions, and appends a tick where the log's time stands still.
 
-use crate::config::ProcessorConfig;
+use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
 use crate::stop::StopToken;
 use crate::worker::Worker;
@@ -14,17 +14,18 @@ use std::time::Instant;
 pub fn run(config: ProcessorConfig, log: Arc<dyn Log>, stop: StopToken) -> Result<(), ProcessorError> {
     std::thread::scope(|scope| {
         let mut workers = Vec::new();
-        for number in 0..config.workers.max(1) {
+        let each = (0..config.workers.max(1)).flat_map(|number| Share::ALL.map(|share| (number, share)));
+        for (number, share) in each {
             let (config, log, stop) = (config.clone(), Arc::clone(&log), stop.clone());
             let work = move || {
-                let result = work(config, log, &stop);
+                let result = work(config, share, log, &stop);
                 // Whoever fails takes the others along: half a group would look alive and leave partitions behind.
                 if result.is_err() {
                     stop.stop();
                 }
                 result
             };
-            let spawned = std::thread::Builder::new().name(format!("processor-{number}")).spawn_scoped(scope, work);
+            let spawned = std::thread::Builder::new().name(format!("{}-{number}", share.group())).spawn_scoped(scope, work);
             workers.push(spawned.map_err(|source| ProcessorError::Thread { source }));
         }
         let mut result = Ok(());
@@ -39,9 +40,9 @@ pub fn run(config: ProcessorConfig, log: Arc<dyn Log>, stop: StopToken) -> Resul
     })
 }
 
-fn work(config: ProcessorConfig, log: Arc<dyn Log>, stop: &StopToken) -> Result<(), ProcessorError> {
+fn work(config: ProcessorConfig, share: Share, log: Arc<dyn Log>, stop: &StopToken) -> Result<(), ProcessorError> {
     let (poll_wait, tick_every) = (config.poll_wait, config.tick_every);
-    let mut worker = Worker::new(config, log)?;
+    let mut worker = Worker::new(config, share, log)?;
     while !stop.is_stopped() {
         worker.turn(poll_wait.min(tick_every.unwrap_or(poll_wait)))?;
         let Some(tick_every) = tick_every else { continue };

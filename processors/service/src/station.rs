@@ -1,6 +1,6 @@
 //! One owned partition: its state, its outputs in flight, its commits.
 
-use crate::config::ProcessorConfig;
+use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
 use crate::events;
 use crate::ledger::Ledger;
@@ -45,7 +45,13 @@ pub struct Station {
 
 impl Station {
     /// Finds out where a partition was left and asks for the records to go on with.
-    pub fn open(config: &ProcessorConfig, log: &dyn Log, consumer: &mut dyn Consumer, at: TopicPartition) -> Result<Self, ProcessorError> {
+    pub fn open(
+        config: &ProcessorConfig,
+        share: Share,
+        log: &dyn Log,
+        consumer: &mut dyn Consumer,
+        at: TopicPartition,
+    ) -> Result<Self, ProcessorError> {
         let topic = at.topic.strip_prefix(&config.prefix).and_then(Topic::from_name);
         let topic = topic.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
         let description = log.describe_topic(&at.topic).map_err(ProcessorError::log("describing", &at))?;
@@ -59,7 +65,13 @@ impl Station {
             });
         }
         let watermarks = consumer.watermarks(&at).map_err(ProcessorError::log("asking for the watermarks of", &at))?;
-        let committed = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
+        let own = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
+        let committed = match (&own, share.predecessor()) {
+            (None, Some(predecessor)) => {
+                log.committed(&config.group(predecessor), &at).map_err(ProcessorError::log("asking for what was committed before of", &at))?
+            }
+            _ => own.clone(),
+        };
         let mut note = Note {
             definition: config.definition.number,
             definition_hash: config.definition.hash(),
@@ -116,15 +128,20 @@ impl Station {
         let progress = PartitionProgress {
             position: start,
             end: watermarks.end,
-            committed: committed.map(|committed| committed.offset),
+            committed: own.as_ref().map(|committed| committed.offset),
             rebuild: (start < live_from).then_some((start, live_from)),
             ..PartitionProgress::default()
         };
+        let mut ledger = Ledger::default();
+        if let Some(inherited) = left_at.filter(|_| own.is_none()) {
+            // From now on this group's own commit says it, also where no record comes any more.
+            ledger.finished(inherited);
+        }
         Ok(Self {
             at,
             topic,
             work,
-            ledger: Ledger::default(),
+            ledger,
             live_from,
             clock: None,
             moved_at: Instant::now(),

@@ -1,6 +1,6 @@
 //! A member of the group: reads its partitions, hands records to their state, puts out what follows.
 
-use crate::config::ProcessorConfig;
+use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
 use crate::events::{self, Found};
 use crate::outlet::dead_letter;
@@ -15,9 +15,6 @@ use fieldline_schemas::time::SECOND_US;
 use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The topics that the processors read.
-const SOURCES: [Topic; 3] = [Topic::Activity, Topic::Calls, Topic::Operations];
 
 /// What one turn brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +41,10 @@ pub(crate) struct Output {
     event_time: bool,
 }
 
-/// One thread's share of the partitions.
+/// One thread's part of the partitions of a share.
 pub struct Worker {
     config: ProcessorConfig,
+    share: Share,
     log: Arc<dyn Log>,
     consumer: Box<dyn Consumer>,
     decoder: Codec,
@@ -61,10 +59,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(config: ProcessorConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
-        let sources = SOURCES.map(|topic| topic.full_name(&config.prefix));
+    pub fn new(config: ProcessorConfig, share: Share, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
+        let sources: Vec<String> = share.topics().iter().map(|topic| topic.full_name(&config.prefix)).collect();
         let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-        let consumer = log.consumer(&config.group(), &sources);
+        let consumer = log.consumer(&config.group(share), &sources);
         let consumer = consumer.map_err(|source| ProcessorError::Group { doing: "joining the group of the processors", source })?;
         let producer = log.producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         let output = Output {
@@ -79,12 +77,16 @@ impl Worker {
             activity: Topic::Activity.full_name(&config.prefix),
             event_time: config.event_time,
         };
-        let plans = Plans::open(&config.prefix, &config.schemas, config.tick_every.is_none(), log.as_ref())?;
+        let plans = match share {
+            Share::Technicians => Plans::open(&config.prefix, &config.schemas, config.tick_every.is_none(), log.as_ref())?,
+            Share::Events => None,
+        };
         Ok(Self {
             decoder: config.schemas.codec(),
             plans,
             acknowledged: 0,
             config,
+            share,
             log,
             consumer,
             output,
@@ -102,7 +104,7 @@ impl Worker {
         let turn = match polled {
             Polled::Assigned(partitions) => {
                 for at in partitions {
-                    let station = Station::open(&self.config, self.log.as_ref(), self.consumer.as_mut(), at)?;
+                    let station = Station::open(&self.config, self.share, self.log.as_ref(), self.consumer.as_mut(), at)?;
                     tracing::info!(
                         topic = station.at.topic,
                         partition = station.at.partition,

@@ -121,6 +121,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
         feeder.append(&mut *producer, &emission, true)?;
         teller.hear(&emission);
     }
+    producer.flush(FLUSH_WAIT_MAX)?;
     let ends = pipeline.event_ends()?;
     pipeline.tick(&mut *producer, last, end)?;
     pipeline.tick(&mut *producer, Some(end), end + SECOND_US)?;

@@ -1,12 +1,12 @@
 //! One process after another.
 
-use crate::bench::{Bench, PARTITIONS, activity_partition, days};
+use crate::bench::{Bench, PARTITIONS, PREFIX, START, activity_partition, days};
 use fieldline_log::memory::MemoryOptions;
-use fieldline_log::{Committed, Log};
-use fieldline_processors::{Driver, Note, ProcessorConfig, ProcessorError};
+use fieldline_log::{Committed, Destination, Log, TopicPartition};
+use fieldline_processors::{Driver, Note, ProcessorConfig, ProcessorError, Share};
 use fieldline_processors_core::definition::Definition;
 use fieldline_schemas::results::KpiRecord;
-use fieldline_schemas::time::{DAY_US, HOUR_US};
+use fieldline_schemas::time::{DAY_US, HOUR_US, SECOND_US};
 use fieldline_schemas::{AnyRecord, Timestamp, Topic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ fn start_after(change: impl Fn(&mut Note, &mut i64), config: impl Fn(ProcessorCo
     let mut note: Note = serde_json::from_str(&committed.metadata).unwrap();
     let mut offset = committed.offset;
     change(&mut note, &mut offset);
-    let mut consumer = bench.log.consumer(&bench.config().group(), &[&at.topic]).unwrap();
+    let mut consumer = bench.log.consumer(&bench.config().group(Share::Technicians), &[&at.topic]).unwrap();
     consumer.poll(std::time::Duration::ZERO, 1).unwrap();
     let metadata = serde_json::to_string(&note).unwrap();
     consumer.commit(&[(at, Committed { offset, metadata })]).unwrap();
@@ -136,4 +136,45 @@ fn a_retention_that_would_not_let_a_successor_rebuild_is_refused() {
     }
     let error = Driver::new(ProcessorConfig::new("x.", Definition::default()), log).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("topic x.activity keeps records for 203 h, and 204 h"), "{error}");
+}
+
+/// Until 2026-11-25 one group read all topics: what it committed of calls is where the group of its own begins, and is that
+/// group's own from then on, also where no record comes any more.
+#[test]
+fn calls_go_on_where_the_group_of_all_topics_left_them() {
+    for left_at in [2, 3] {
+        let bench = Bench::new(MemoryOptions::default());
+        let at = TopicPartition { topic: Topic::Calls.full_name(PREFIX), partition: 1 };
+        for second in 0..3 {
+            let time = Some(Timestamp(START.0 + second * SECOND_US));
+            bench.send_to(Topic::Calls, Destination::Partition(at.partition), time, b"", b"no record");
+        }
+        let topic_id = bench.log.describe_topic(&at.topic).unwrap().unwrap().topic_id;
+        let note = Note {
+            definition: Definition::default().number,
+            definition_hash: Definition::default().hash(),
+            clock_us: START.0,
+            topic_id: format!("{:032x}", u128::from_be_bytes(topic_id)),
+            partitions: PARTITIONS,
+            released_through: None,
+            flags_hash: None,
+        };
+        let mut before = bench.log.consumer("test.processors", &[&at.topic]).unwrap();
+        before.poll(std::time::Duration::ZERO, 1).unwrap();
+        let left = Committed { offset: left_at, metadata: serde_json::to_string(&note).unwrap() };
+        before.commit(&[(at.clone(), left.clone())]).unwrap();
+        drop(before);
+
+        let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+        driver.commit().unwrap();
+        assert_eq!(bench.read(Topic::DeadLetters).len() as i64, 3 - left_at, "what was handled before is not handled again");
+        let own = || bench.log.committed("test.event-processors", &at).unwrap().map(|committed| committed.offset);
+        assert_eq!(own(), Some(3));
+        drop(driver);
+        // From now on the old group means nothing.
+        let mut driver = Driver::new(bench.config(), bench.log()).unwrap();
+        driver.commit().unwrap();
+        assert_eq!((bench.read(Topic::DeadLetters).len() as i64, own()), (3 - left_at, Some(3)));
+        assert_eq!(bench.log.committed("test.processors", &at).unwrap(), Some(left));
+    }
 }

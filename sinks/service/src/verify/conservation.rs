@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 /// The group that reads the log here, with a number of its own: two at once must not share the partitions.
 const GROUP: &str = "verify";
 /// The groups whose work must be done before results can be judged, and what they read.
-const STAGES: [(&str, &[Topic]); 4] = [
-    ("processors", &[Topic::Activity, Topic::Calls, Topic::Operations]),
+const STAGES: [(&str, &[Topic]); 5] = [
+    ("processors", &[Topic::Activity]),
+    ("event-processors", &[Topic::Calls, Topic::Operations]),
     (crate::raw_sink::GROUP, &[Topic::Activity, Topic::Calls, Topic::Operations]),
     (crate::history::GROUP, &[Topic::Recompute]),
     (crate::results_sink::GROUP, &[Topic::Kpis, Topic::Alerts, Topic::Deliveries, Topic::DeadLetters]),
