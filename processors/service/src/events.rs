@@ -39,12 +39,7 @@ impl Found {
 }
 
 /// The state of a partition, and from which append time on a successor replays it.
-pub(crate) fn begin(
-    topic: Topic,
-    config: &ProcessorConfig,
-    left_at: Option<Position>,
-    has_told_flags: bool,
-) -> (Work, Option<Timestamp>) {
+pub(crate) fn begin(topic: Topic, config: &ProcessorConfig, left_at: Option<Position>, has_told_flags: bool) -> (Work, Option<Timestamp>) {
     let (epoch, definition, flags) = (config.epoch, config.definition.number, config.flags);
     if topic == Topic::Operations {
         let settings = incidents::Settings { epoch, definition, flags };

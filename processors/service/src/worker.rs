@@ -384,7 +384,8 @@ impl Output {
 
 fn alert_partitions(log: &dyn Log, prefix: &str) -> Result<i32, ProcessorError> {
     let topic = Topic::AlertEvents.full_name(prefix);
-    let described = log.describe_topic(&topic).map_err(|source| ProcessorError::Group { doing: "describing the topic of flags", source })?;
+    let described =
+        log.describe_topic(&topic).map_err(|source| ProcessorError::Group { doing: "describing the topic of flags", source })?;
     described.map(|described| described.partitions).ok_or(ProcessorError::UnknownTopic { topic })
 }
 

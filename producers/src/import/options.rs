@@ -35,6 +35,12 @@ pub struct ImportOptions {
 impl Default for ImportOptions {
     fn default() -> Self {
         let parsers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-        Self { parsers, refused_kept_max: REFUSED_KEPT_DEFAULT, imported: true, sos: SosTypes::default(), flush_wait_max: Duration::from_secs(60) }
+        Self {
+            parsers,
+            refused_kept_max: REFUSED_KEPT_DEFAULT,
+            imported: true,
+            sos: SosTypes::default(),
+            flush_wait_max: Duration::from_secs(60),
+        }
     }
 }

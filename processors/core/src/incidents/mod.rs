@@ -190,15 +190,7 @@ impl Incidents {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        event: &OperationalEvent<'_>,
-        content: u128,
-        is_sos: bool,
-        offset: i64,
-        moment: Moment,
-        effects: &mut Effects,
-    ) {
+    fn take(&mut self, event: &OperationalEvent<'_>, content: u128, is_sos: bool, offset: i64, moment: Moment, effects: &mut Effects) {
         let id = event.common.id;
         let rank = Rank::of(event, offset);
         let known = self.incidents.remove(&id);

@@ -7,10 +7,10 @@ use super::Effects;
 use super::Moment;
 use super::incident::{Incident, flag, quoted};
 use crate::flags::{FlagSettings, RESOLVED_AHEAD_US, reasoning};
+use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::{Flag, FlagCode, FlagStanding};
 use fieldline_schemas::events::OperationalEvent;
 use fieldline_schemas::ids::{EventId, TechnicianId};
-use fieldline_schemas::Timestamp;
 
 /// What was told of an SOS.
 #[derive(Clone, Debug)]
@@ -52,7 +52,11 @@ impl Incident {
                 is_voided: false,
                 is_cleared: false,
             };
-            let what = format!("SOS {} of {}", quoted(event.event_type.as_deref(), "event"), quoted(event.source_system.as_deref(), "an unnamed system"));
+            let what = format!(
+                "SOS {} of {}",
+                quoted(event.event_type.as_deref(), "event"),
+                quoted(event.source_system.as_deref(), "an unnamed system")
+            );
             let raised = sos.flag(common.id, FlagStanding::Raised, moment, reasoning::emergency(&what, common.created_at, moment.clock));
             effects.flags.push(Flag { visit_id: event.visit_id, ..raised });
             self.sos = Some(Box::new(sos));

@@ -92,7 +92,13 @@ impl Incident {
             let forgotten = flag(format!("S13:{0}:{0}", common.id), FlagCode::S13, moment.clock, moment.version, ended(at));
             let standing = FlagStanding::Activity;
             let technician_contact_id = self.technician;
-            effects.flags.push(Flag { standing, technician_contact_id, caused_by: Some(common.id), about_at: common.created_at, ..forgotten });
+            effects.flags.push(Flag {
+                standing,
+                technician_contact_id,
+                caused_by: Some(common.id),
+                about_at: common.created_at,
+                ..forgotten
+            });
         }
     }
 

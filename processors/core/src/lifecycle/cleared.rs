@@ -28,8 +28,12 @@ impl Lifecycle {
         let ids: Vec<String> = std::iter::once(id.to_owned()).chain(entry.followers.iter().cloned()).collect();
         let happened_at = |id: &String| self.entries.get(id).and_then(|entry| entry.alert()).map(|alert| alert.about_at);
         let is_over = ids.iter().filter_map(happened_at).all(|about_at: Timestamp| about_at <= resolved_at);
-        let why =
-            Why { cause: Cow::Borrowed(CAUSE), caused_by: flag.caused_by, actor: flag.resolved_by_contact_id, note: Some(owned(&flag.reasoning)) };
+        let why = Why {
+            cause: Cow::Borrowed(CAUSE),
+            caused_by: flag.caused_by,
+            actor: flag.resolved_by_contact_id,
+            note: Some(owned(&flag.reasoning)),
+        };
         let Some(entry) = self.entries.get_mut(id) else { return };
         if !is_over {
             entry.step(AlertStep::Noted, why, moment, effects, |_| ());

@@ -50,7 +50,9 @@ pub struct Record<'a> {
 pub enum Input<'a> {
     Call(&'a CommunicationCall<'a>),
     /// Time passes; the writer vouches for the time from `since` on.
-    Tick { since: Option<Timestamp> },
+    Tick {
+        since: Option<Timestamp>,
+    },
     /// What could not be understood moves the clock, and nothing else.
     Nothing,
 }
@@ -264,13 +266,25 @@ impl Told<'_> {
 
     fn begin_anew(&mut self, queue: &mut Queue, at: Timestamp) {
         if let Some(since) = queue.below_since.take() {
-            self.effects.push(flag(self.name, since, at, FlagStanding::Amended, "the day is over; the next one is judged by itself".to_owned()));
+            self.effects.push(flag(
+                self.name,
+                since,
+                at,
+                FlagStanding::Amended,
+                "the day is over; the next one is judged by itself".to_owned(),
+            ));
         }
     }
 }
 
 fn raised(name: &str, since: Timestamp, as_of: Timestamp, counts: &Counts, flags: &FlagSettings) -> Flag<'static> {
-    flag(name, since, as_of, FlagStanding::Raised, format!("service level below {} %: {}", flags.queue_target_percent, level(counts, flags)))
+    flag(
+        name,
+        since,
+        as_of,
+        FlagStanding::Raised,
+        format!("service level below {} %: {}", flags.queue_target_percent, level(counts, flags)),
+    )
 }
 
 fn level(counts: &Counts, flags: &FlagSettings) -> String {

@@ -62,6 +62,21 @@ pub fn raised_as(name: &str, version: u64, severity: Severity, reasoning: &'stat
     Flag { severity, reasoning: Cow::Borrowed(reasoning), ..flag }.into()
 }
 
+/// Of something that happened so long after the start.
+pub fn raised_about(name: &str, version: u64, about_us: i64) -> AnyRecord<'static> {
+    Flag { about_at: START + about_us, ..flag_of(name, FlagOrigin::Fold, version, FlagStanding::Raised) }.into()
+}
+/// Person 9 resolved the operational event 77 so long after the start.
+pub fn cleared(name: &str, version: u64, resolved_us: i64) -> AnyRecord<'static> {
+    Flag {
+        caused_by: Some(EventId(uuid::Uuid::from_u128(77))),
+        resolved_at: Some(START + resolved_us),
+        resolved_by_contact_id: Some(ContactId(uuid::Uuid::from_u64_pair(9, 9))),
+        ..flag_of(name, FlagOrigin::Fold, version, FlagStanding::Cleared)
+    }
+    .into()
+}
+
 /// The action numbered `n` of person 9.
 pub fn action(name: &str, n: u64, action: ActionKind, reason: Option<ResolveReason>) -> AnyRecord<'static> {
     AnyRecord::AlertAction(AlertAction {
