@@ -36,7 +36,7 @@ pub(crate) struct Output {
     dead_letters: String,
     alert_events: String,
     activity: String,
-    /// Of `alert_events`.
+    /// Of `alert_events`; flags of technicians go where their log is.
     pub alert_partitions: i32,
     event_time: bool,
 }
@@ -72,7 +72,7 @@ impl Worker {
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
             dead_letters: Topic::DeadLetters.full_name(&config.prefix),
-            alert_partitions: alert_partitions(log.as_ref(), &config.prefix)?,
+            alert_partitions: if share == Share::Events { alert_partitions(log.as_ref(), &config.prefix)? } else { 0 },
             alert_events: Topic::AlertEvents.full_name(&config.prefix),
             activity: Topic::Activity.full_name(&config.prefix),
             event_time: config.event_time,
