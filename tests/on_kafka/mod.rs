@@ -4,6 +4,7 @@ mod alerts;
 mod definitions;
 mod figures;
 mod latency;
+mod operations;
 mod refused;
 mod same_views;
 mod shares;
