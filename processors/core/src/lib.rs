@@ -4,6 +4,7 @@
 //! of the log alone.
 
 pub mod definition;
+pub mod events;
 pub mod facts;
 pub mod flags;
 pub mod fold;

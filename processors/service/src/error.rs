@@ -1,10 +1,9 @@
 //! Why the processors stopped.
 
 use fieldline_log::TopicPartition;
-use fieldline_processors_core::incidents::IncidentsError;
+use fieldline_processors_core::events::EventsError;
 use fieldline_processors_core::lifecycle::LifecycleError;
 use fieldline_processors_core::partition::PartitionError;
-use fieldline_processors_core::queues::QueuesError;
 
 /// Why the processors stopped.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +19,8 @@ pub enum ProcessorError {
     Partition(#[from] PartitionError),
     #[error(transparent)]
     Lifecycle(#[from] LifecycleError),
-    #[error(transparent)]
-    Incidents(#[from] IncidentsError),
-    #[error(transparent)]
-    Queues(#[from] QueuesError),
+    #[error("going on with {} partition {}", at.topic, at.partition)]
+    Events { at: TopicPartition, source: EventsError },
     #[error("the note beside the committed offset of {} partition {} can not be read", at.topic, at.partition)]
     Note { at: TopicPartition, source: serde_json::Error },
     #[error(

@@ -13,6 +13,7 @@ use crate::error::ProcessorError;
 use crate::station::Work;
 use crate::worker::{Output, out_at};
 use fieldline_log::{AppendNumber, Destination, Record, TopicPartition};
+use fieldline_processors_core::events::{EventsError, Settings};
 use fieldline_processors_core::incidents::{self, Carried, Incidents};
 use fieldline_processors_core::partition::Position;
 use fieldline_processors_core::queues::{self, Queues};
@@ -40,14 +41,13 @@ impl Found {
 
 /// The state of a partition, and from which append time on a successor replays it.
 pub(crate) fn begin(topic: Topic, config: &ProcessorConfig, left_at: Option<Position>, has_told_flags: bool) -> (Work, Option<Timestamp>) {
-    let (epoch, definition, flags) = (config.epoch, config.definition.number, config.flags);
+    let flags = config.flags;
+    let settings = Settings { epoch: config.epoch, definition: config.definition.number, flags };
     if topic == Topic::Operations {
-        let settings = incidents::Settings { epoch, definition, flags };
         let state = left_at.map_or_else(|| Incidents::new(settings), |left_at| Incidents::rebuild(settings, left_at));
         let state = if has_told_flags { state } else { state.telling_flags_again() };
         return (Work::Incidents(Box::new(state)), left_at.map(|left_at| Incidents::replay_from(left_at.clock)));
     }
-    let settings = queues::Settings { epoch, definition, flags };
     let state = left_at.map_or_else(|| Queues::new(settings), |left_at| Queues::rebuild(settings, left_at));
     let state = if has_told_flags { state } else { state.telling_flags_again() };
     (Work::Queues(Box::new(state)), left_at.map(|left_at| Queues::replay_from(left_at.clock, &flags)))
@@ -60,7 +60,7 @@ pub(crate) fn take(
     any: Option<&AnyRecord<'_>>,
     sos: &SosTypes,
     found: &mut Found,
-) -> Result<(), ProcessorError> {
+) -> Result<(), EventsError> {
     let (offset, append_time) = (record.offset, record.append_time);
     match work {
         Work::Technicians(_) => {}

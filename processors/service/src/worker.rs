@@ -184,7 +184,8 @@ impl Worker {
                 }
             } else {
                 let any = checked.as_ref().ok();
-                events::take(&mut station.work, &record, any, &config.sos, found)?;
+                let taken = events::take(&mut station.work, &record, any, &config.sos, found);
+                taken.map_err(|source| ProcessorError::Events { at: station.at.clone(), source })?;
                 if !found.is_empty() {
                     station.progress.flags += found.flags() as u64;
                     let number = output.put_found(found, &station.at, &record, any, clock)?;

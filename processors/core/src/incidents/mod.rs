@@ -12,7 +12,7 @@ mod incident;
 mod sos;
 mod unresolved;
 
-use crate::flags::FlagSettings;
+use crate::events::{EventsError, Settings};
 use crate::partition::{GAP_US, MARKERS_US, Position};
 use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::OperationalEvent;
@@ -28,15 +28,6 @@ pub const REMEMBERED_US: i64 = MARKERS_US;
 const STEP_TIMER: u8 = 0;
 const STEP_RECORD: u8 = 1;
 const STEP_AGAIN: u8 = 2;
-
-/// What a partition needs to know about itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    pub epoch: u8,
-    /// The number of the definition.
-    pub definition: u16,
-    pub flags: FlagSettings,
-}
 
 /// A record of the partition.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +66,6 @@ impl Effects {
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty() && self.carried.is_empty()
     }
-}
-
-/// Why a partition can not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IncidentsError {
-    #[error("offset {offset} of operations with epoch {epoch} and definition {definition} does not fit into a version")]
-    Version { offset: i64, epoch: u8, definition: u16 },
 }
 
 /// The events of one partition.
@@ -144,34 +127,20 @@ impl Incidents {
         self.timers.first().map(|(due, _)| *due)
     }
 
-    /// The highest append time seen.
-    pub fn clock(&self) -> Option<Timestamp> {
-        self.clock
-    }
-
-    /// Events that are remembered.
-    pub fn len(&self) -> usize {
-        self.incidents.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.incidents.is_empty()
-    }
-
     /// Takes the next record of the log.
-    pub fn apply(&mut self, record: &Record<'_>, effects: &mut Effects) -> Result<(), IncidentsError> {
+    pub fn apply(&mut self, record: &Record<'_>, effects: &mut Effects) -> Result<(), EventsError> {
         let (flags, carried) = (effects.flags.len(), effects.carried.len());
         let before = self.clock.unwrap_or(record.append_time);
         let clock = before.max(record.append_time);
         self.clock = Some(clock);
         let is_vouched = matches!(record.input, Input::Tick { since: Some(since) } if since <= before);
-        let timed = self.version(record.offset, STEP_TIMER)?;
+        let timed = self.settings.version(record.offset, STEP_TIMER)?;
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= clock) {
             self.fire(due, id, timed, (!is_vouched && clock.since(due) > GAP_US).then_some(clock), effects);
         }
         self.forget(clock);
         if let Input::Event(event, content, is_sos) = record.input {
-            let moment = Moment { clock, version: self.version(record.offset, STEP_RECORD)? };
+            let moment = Moment { clock, version: self.settings.version(record.offset, STEP_RECORD)? };
             self.take(event, content, is_sos, record.offset, moment, effects);
         }
         match self.replay_until {
@@ -182,7 +151,7 @@ impl Incidents {
             Some(_) => {
                 self.replay_until = None;
                 if !self.has_told_flags {
-                    self.tell_again(Moment { clock, version: self.version(record.offset, STEP_AGAIN)? }, effects);
+                    self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects);
                 }
             }
             None => {}
@@ -255,11 +224,5 @@ impl Incidents {
     /// Puts out what is true by other settings than those of whoever was here before.
     fn tell_again(&self, moment: Moment, effects: &mut Effects) {
         effects.flags.extend(self.incidents.iter().filter_map(|(id, incident)| incident.told(*id, moment)));
-    }
-
-    fn version(&self, offset: i64, step: u8) -> Result<Version, IncidentsError> {
-        let Settings { epoch, definition, .. } = self.settings;
-        let version = u64::try_from(offset).ok().and_then(|offset| Version::pack(epoch, definition, offset, step));
-        version.ok_or(IncidentsError::Version { offset, epoch, definition })
     }
 }

@@ -12,6 +12,7 @@
 mod call;
 mod queue;
 
+use crate::events::{EventsError, Settings};
 use crate::flags::FlagSettings;
 use crate::partition::{GAP_US, Position};
 use call::{Call, Counts};
@@ -27,15 +28,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// An alert's id holds the name of its queue; of a longer one the beginning and a hash.
 const SUBJECT_BYTES_MAX: usize = 900;
-
-/// What a partition needs to know about itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    pub epoch: u8,
-    /// The number of the definition.
-    pub definition: u16,
-    pub flags: FlagSettings,
-}
 
 /// A record of the partition.
 #[derive(Clone, Copy, Debug)]
@@ -55,14 +47,6 @@ pub enum Input<'a> {
     },
     /// What could not be understood moves the clock, and nothing else.
     Nothing,
-}
-
-/// Why a partition can not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum QueuesError {
-    #[error("offset {offset} of calls with epoch {epoch} and definition {definition} does not fit into a version")]
-    Version { offset: i64, epoch: u8, definition: u16 },
 }
 
 /// The queues of one partition.
@@ -115,11 +99,6 @@ impl Queues {
         day_of(clock) - settings.queue_window_us
     }
 
-    /// The highest append time seen.
-    pub fn clock(&self) -> Option<Timestamp> {
-        self.clock
-    }
-
     /// The next instant at which time alone changes something.
     pub fn next_due(&self) -> Option<Timestamp> {
         let clock = self.clock?;
@@ -135,7 +114,7 @@ impl Queues {
     }
 
     /// Takes the next record of the log.
-    pub fn apply(&mut self, record: &Record<'_>, effects: &mut Vec<Flag<'static>>) -> Result<(), QueuesError> {
+    pub fn apply(&mut self, record: &Record<'_>, effects: &mut Vec<Flag<'static>>) -> Result<(), EventsError> {
         let first = effects.len();
         self.step = 0;
         let before = self.clock.unwrap_or(record.append_time);
@@ -225,11 +204,9 @@ impl Queues {
         }
     }
 
-    fn stamp(&mut self, offset: i64, flags: &mut [Flag<'static>]) -> Result<(), QueuesError> {
-        let Settings { epoch, definition, .. } = self.settings;
+    fn stamp(&mut self, offset: i64, flags: &mut [Flag<'static>]) -> Result<(), EventsError> {
         for flag in flags {
-            let version = u64::try_from(offset).ok().and_then(|offset| Version::pack(epoch, definition, offset, self.step));
-            flag.version = version.ok_or(QueuesError::Version { offset, epoch, definition })?;
+            flag.version = self.settings.version(offset, self.step)?;
             // 255 is a recompute's. One alert has two outputs at a position at most, and those of few queues come together.
             self.step = self.step.saturating_add(1).min(Version::STEP_RECOMPUTE - 1);
         }

@@ -3,8 +3,9 @@
 //! Times are `HH:MM` or `HH:MM:SS` of 2026-11-24. A tick comes every second, but in an outage. Every script is run straight and with
 //! a restart at a dozen places: what is put out is the same.
 
+use fieldline_processors_core::events::Settings;
 use fieldline_processors_core::flags::FlagSettings;
-use fieldline_processors_core::incidents::{Effects, Incidents, Input, Record, Settings};
+use fieldline_processors_core::incidents::{Effects, Incidents, Input, Record};
 use fieldline_processors_core::partition::Position;
 use fieldline_schemas::events::{Common, EventCategory, OperationalEvent, Severity};
 use fieldline_schemas::ids::{EventId, TechnicianId};

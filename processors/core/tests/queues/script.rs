@@ -3,9 +3,10 @@
 //! Times are `HH:MM` or `HH:MM:SS` of 2026-11-24, hours above 23 being of the days after. A tick comes every second, but in an outage.
 //! Every script is run straight and with a restart at a dozen places: what is put out is the same.
 
+use fieldline_processors_core::events::Settings;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_processors_core::partition::Position;
-use fieldline_processors_core::queues::{Input, Queues, Record, Settings};
+use fieldline_processors_core::queues::{Input, Queues, Record};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::{CallOutcome, CallType, Common, CommunicationCall};
