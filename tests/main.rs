@@ -2,7 +2,8 @@
 //! of its own. The engine is fetched by the first test that needs it.
 //!
 //! `on_kafka` starts real Apache Kafka, where Java and Maven are; `FIELDLINE_DEMAND_KAFKA=1` makes their absence a failure.
-//! `FIELDLINE_LONG=1` runs the same tests longer; `FIELDLINE_EMS_FILE=FILE` adds a run over a file of real records.
+//! `FIELDLINE_LONG=1` runs the same tests longer; `FIELDLINE_EMS_FILE=FILE`, `FIELDLINE_CALLS_FILE=FILE` and
+//! `FIELDLINE_INCIDENTS_FILE=FILE` add runs over files of real records.
 //!
 //! The oracle is the brute-force computation of `processors/core/tests/oracle`, which shares no code with the fold.
 
@@ -12,6 +13,7 @@ mod alerts;
 mod arrival;
 mod cli;
 mod kills;
+mod office;
 mod on_kafka;
 mod real;
 mod recompute;

@@ -20,10 +20,13 @@ pub const DAYS: View = View { name: "technician_days", key: &["technician_contac
 pub const ACTIVITY: View = View { name: "technician_activity", key: &["technician_contact_id", "id"] };
 pub const CALLS: View = View { name: "communication_call_details", key: &["id"] };
 pub const OPERATIONS: View = View { name: "operational_event", key: &["id"] };
-pub const ALL: [&View; 6] = [&SHIFTS, &VISITS, &DAYS, &ACTIVITY, &CALLS, &OPERATIONS];
+pub const LEVELS: View = View { name: "queue_service_levels", key: &["queue_name", "interval_start"] };
+pub const INCIDENTS: View = View { name: "incidents", key: &["id"] };
+pub const ALL: [&View; 8] = [&SHIFTS, &VISITS, &DAYS, &ACTIVITY, &CALLS, &OPERATIONS, &LEVELS, &INCIDENTS];
 
 /// What concerns arrival and not the facts.
-pub const ABOUT_ARRIVAL: &[&str] = &["version", "caused_by", "as_of", "received_at", "partition", "offset", "definition_version"];
+pub const ABOUT_ARRIVAL: &[&str] =
+    &["version", "caused_by", "as_of", "received_at", "partition", "offset", "definition_version", "open_seconds"];
 /// Sums of floating point numbers, which the order of adding may change.
 pub const ROUNDED: &[&str] = &["distance_meters_lower_bound", "utilisation", "work_share", "travel_ratio"];
 

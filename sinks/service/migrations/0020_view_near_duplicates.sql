@@ -11,40 +11,6 @@ CREATE OR REPLACE VIEW near_duplicates
 )
 AS
 WITH
-    standing AS
-    (
-        SELECT
-            technician_contact_id,
-            id,
-            activity_type,
-            visit_id,
-            source,
-            toUnixTimestamp64Micro(created_at) AS at_us,
-            (device_sequence IS NOT NULL, ifNull(device_sequence, 0)) AS sequence,
-            (visit_id IS NOT NULL, UUIDToNum(ifNull(visit_id, toUUID('00000000-0000-0000-0000-000000000000')))) AS visit,
-            activity_type IN ('arrived_on_site', 'work_started', 'work_resumed', 'work_paused', 'work_completed', 'left_site') AS is_on_site,
-            visit.1 AND activity_type NOT IN ('shift_start', 'shift_end') AS has_visit
-        FROM technician_activity
-    ),
-    placed AS
-    (
-        SELECT
-            *,
-            maxOrNullIf(at_us, is_on_site OR has_visit) OVER
-                (PARTITION BY technician_contact_id, visit ORDER BY at_us RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS visited_us,
-            multiIf(
-                activity_type = 'travel_start' AND NOT visit.1, 20,
-                activity_type = 'travel_end' AND NOT visit.1, 3,
-                transform(
-                    toString(activity_type),
-                    ['shift_start', 'vehicle_inspection', 'break_end', 'travel_start', 'travel_end', 'arrived_on_site', 'work_started',
-                        'work_resumed', 'work_paused', 'work_completed', 'left_site', 'break_start', 'fuel_stop', 'emergency_stop', 'shift_end'],
-                    [0, 1, 2, 10, 11, 12, 13, 14, 15, 16, 17, 21, 22, 23, 24],
-                    24)) AS place,
-            intDiv(place, 10) = 1 AS is_of_visit,
-            is_of_visit AND ifNull(at_us - visited_us <= 86400000000, false) AS is_visited
-        FROM standing
-    ),
     ordered AS
     (
         SELECT
@@ -53,27 +19,16 @@ WITH
             activity_type,
             visit_id,
             source,
-            at_us,
-            row_number() OVER in_order AS number,
+            toUnixTimestamp64Micro(created_at) AS at_us,
+            (visit_id IS NOT NULL, ifNull(visit_id, toUUID('00000000-0000-0000-0000-000000000000'))) AS visit,
+            place AS number,
             lagInFrame((activity_type, visit, at_us)) OVER in_order AS before,
             leadInFrame((activity_type, visit, at_us)) OVER in_order AS after,
             before.1 = activity_type AND before.2 = visit AND number > 1 AND at_us - before.3 <= 60000000 AS goes_on,
             after.1 = activity_type AND after.2 = visit AND after.3 - at_us <= 60000000 AS is_followed
-        FROM placed
+        FROM technician_activity_order
         WINDOW in_order AS
-        (
-            PARTITION BY technician_contact_id
-            ORDER BY
-                at_us,
-                sequence,
-                intDiv(place, 10),
-                is_of_visit AND NOT is_visited,
-                if(is_visited, -assumeNotNull(visited_us), 0),
-                if(is_of_visit, visit, (false, toFixedString('', 16))),
-                place,
-                UUIDToNum(id)
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        )
+            (PARTITION BY technician_contact_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     ),
     runs AS
     (

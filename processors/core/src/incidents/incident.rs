@@ -36,6 +36,8 @@ impl Rank {
 pub(super) struct Incident {
     pub rank: Rank,
     pub content: u128,
+    /// Contents of the updates before it that only the place in the log orders: one that comes again counts at its first place.
+    pub earlier: Vec<u128>,
     /// Whom it names, unless it is void.
     pub technician: Option<TechnicianId>,
     /// When what stands was appended, or a copy of it.
@@ -46,6 +48,16 @@ pub(super) struct Incident {
     /// Of a critical one that nobody has resolved.
     pub unresolved: Option<Box<Unresolved>>,
 }
+
+impl Incident {
+    /// Whether the record has come before.
+    pub fn has(&self, rank: &Rank, content: u128) -> bool {
+        self.rank.is_alike(rank) && (self.content == content || self.earlier.contains(&content))
+    }
+}
+
+/// So many updates of one revision and time are told apart from each other's copies.
+pub(super) const EARLIER_MAX: usize = 32;
 
 /// A name of somebody's system may be long; a page should not be.
 const NAME_CHARS_MAX: usize = 80;

@@ -18,7 +18,7 @@ use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::OperationalEvent;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::{Timestamp, Version};
-use incident::{Incident, Rank};
+use incident::{EARLIER_MAX, Incident, Rank};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An event is forgotten so long after its last update that stood: a technician's log forgets it then.
@@ -163,7 +163,7 @@ impl Incidents {
         let id = event.common.id;
         let rank = Rank::of(event, offset);
         let known = self.incidents.remove(&id);
-        if let Some(mut known) = known.clone().filter(|known| known.rank > rank || known.content == content && known.rank.is_alike(&rank)) {
+        if let Some(mut known) = known.clone().filter(|known| known.rank > rank || known.has(&rank, content)) {
             // A copy keeps what stands in memory, as it would be what a replay finds first.
             if known.content == content && known.rank.is_alike(&rank) {
                 known.appended = moment.clock;
@@ -172,6 +172,9 @@ impl Incidents {
             self.incidents.insert(id, known);
             return;
         }
+        let alike = known.as_ref().filter(|known| known.rank.is_alike(&rank));
+        let mut earlier = alike.map_or(Vec::new(), |known| [&known.earlier[..], &[known.content]].concat());
+        earlier.drain(..earlier.len().saturating_sub(EARLIER_MAX));
         let names = event.technician_contact_id;
         let named = known.as_ref().and_then(|known| known.technician);
         // Whoever was named before hears that this is over, or what became of it.
@@ -180,6 +183,7 @@ impl Incidents {
         let mut incident = Incident {
             rank,
             content,
+            earlier,
             technician: names.filter(|_| !event.common.voided),
             appended: moment.clock,
             is_resolved: event.resolved_at.is_some(),

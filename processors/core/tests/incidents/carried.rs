@@ -71,3 +71,17 @@ fn imported_ones_are_carried_too() {
     });
     day.check("09:10", &["09:00:00 signal 1 to 7"]);
 }
+
+/// Where only the place in the log orders updates, one that is sent again counts at its first place.
+#[test]
+fn an_earlier_update_that_is_sent_again_changes_nothing() {
+    let untimed = |n: u128| {
+        move |event: &mut OperationalEvent<'static>| {
+            names(n)(event);
+            event.common.recorded_at = None;
+        }
+    };
+    let day = Script::default().event("09:00", "08:59", 1, untimed(7)).event("09:01", "08:59", 1, untimed(8));
+    let again = day.event("09:02", "08:59", 1, untimed(7)).event("09:03", "08:59", 1, untimed(8));
+    again.check("09:10", &["09:00:00 signal 1 to 7", "09:01:00 signal 1 to 8", "09:01:00 signal 1 to 7"]);
+}

@@ -1,9 +1,8 @@
 //! The log tables and the views of facts.
 
-use crate::setup::{TestDatabase, activity, at, common, event, technician, visit};
+use crate::setup::{TestDatabase, activity, at, call, event, operation, technician, visit};
 use fieldline_schemas::events::{
-    ActivityType, CallOutcome, CallType, Clearance, CommunicationCall, DeadLetter, DeadLetterReason, EventCategory, Location,
-    OperationalEvent, ResolveReason, Severity, ShiftPlan, Signal,
+    ActivityType, Clearance, CommunicationCall, DeadLetter, DeadLetterReason, Location, ResolveReason, ShiftPlan, Signal,
 };
 use fieldline_schemas::ids::{ContactId, ThreadId, VehicleId};
 use fieldline_sinks_rows::{ActivityRows, CallRows, DeadLetterRows, Fact, FactRows, OperationRows, Position};
@@ -12,48 +11,14 @@ fn position(offset: i64, minutes: i64) -> Position {
     Position { partition: 3, offset, received_at: at(minutes) }
 }
 
-fn call(number: u8, queue: Option<&'static str>) -> CommunicationCall<'static> {
+fn full_call(number: u8, queue: Option<&'static str>) -> CommunicationCall<'static> {
     CommunicationCall {
-        common: common(number, 0),
-        communication_message_id: None,
-        call_type: CallType::Inbound,
-        call_outcome: CallOutcome::Answered,
         duration_seconds: Some(95),
         wait_time_seconds: Some(-1),
-        recording_url: None,
-        transcription: None,
         sentiment_score: Some(0.25),
-        sentiment_basis: None,
-        transferred_to_contact_id: None,
-        queue_name: queue.map(Into::into),
         ivr_path: Some(r#"[{"line":"AA0204"}]"#.into()),
-        channel_type: None,
-        direction: None,
-        started_at: None,
-        agent_contact_id: None,
-        thread_id: None,
-        root_call_id: None,
         abandoned: Some(false),
-    }
-}
-
-fn operation(number: u8, minutes: i64) -> OperationalEvent<'static> {
-    OperationalEvent {
-        common: common(number, minutes),
-        event_type: Some("alarm_triggered".into()),
-        event_category: EventCategory::Security,
-        severity: Severity::Critical,
-        source_system: Some("panel".into()),
-        title: None,
-        description: None,
-        resolved_at: None,
-        resolved_by_contact_id: None,
-        acknowledged_at: None,
-        acknowledged_by_contact_id: None,
-        dedup_key: None,
-        technician_contact_id: None,
-        vehicle_id: None,
-        visit_id: None,
+        ..call(number, queue)
     }
 }
 
@@ -161,12 +126,14 @@ fn of_each_id_the_right_record_stands() {
 fn calls_stand_per_queue() {
     let test = TestDatabase::new("calls");
     let mut rows = CallRows::default();
-    let mut threaded = call(3, Some(""));
+    let mut threaded = full_call(3, Some(""));
     threaded.thread_id = Some(ThreadId::from_bytes([0x11; 16]));
-    let mut moved = call(1, Some("sales"));
+    let mut moved = full_call(1, Some("sales"));
     moved.common.revision = 1;
     moved.common.voided = true;
-    for (offset, record) in [call(1, Some("sales")), call(1, Some("support")), moved, call(2, None), threaded].iter().enumerate() {
+    for (offset, record) in
+        [full_call(1, Some("sales")), full_call(1, Some("support")), moved, full_call(2, None), threaded].iter().enumerate()
+    {
         rows.push(position(offset as i64, 0), 0, record);
     }
     test.insert("communication_call_details_log", &rows);
@@ -192,7 +159,7 @@ fn the_last_update_of_an_operational_event_is_the_row() {
         record.common.recorded_at = recorded.map(at);
         record.common.voided = voided;
         record.title = Some(title.into());
-        rows.push(position(offset, 0), 0, &record);
+        rows.push(position(offset, 0), title.len() as u128, &record);
         offset += 1;
     };
     push(1, 0, Some(20), false, "recorded last, though not last in the log");
@@ -203,6 +170,9 @@ fn the_last_update_of_an_operational_event_is_the_row() {
     push(3, 0, Some(50), false, "the lower revision, recorded later");
     push(4, 0, Some(1), true, "a void wins its revision");
     push(4, 0, Some(9), false, "whatever came later");
+    push(5, 0, None, false, "open");
+    push(5, 0, None, false, "resolved since");
+    push(5, 0, None, false, "open");
     test.insert("operational_event_log", &rows);
     test.check(
         "SELECT title, event_type, event_category, severity FROM operational_event ORDER BY id",
@@ -210,6 +180,8 @@ fn the_last_update_of_an_operational_event_is_the_row() {
             "recorded last, though not last in the log\talarm_triggered\tsecurity\tcritical",
             "the same, later in the log\talarm_triggered\tsecurity\tcritical",
             "the higher revision\talarm_triggered\tsecurity\tcritical",
+            // What was sent again has happened once, at its first place.
+            "resolved since\talarm_triggered\tsecurity\tcritical",
         ],
     );
 }

@@ -3,17 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "set-up outside the test functions may fail the test")]
 
 mod alerts;
+mod calls;
 #[path = "../engine/common.rs"]
 #[expect(dead_code, reason = "the engine's own tests use the rest")]
 mod common;
 mod facts;
 mod history;
+mod incidents;
+mod joins;
 mod mutants;
 mod near_duplicates;
 mod quality;
 mod results;
 mod schema;
+mod service_levels;
 mod setup;
 mod sinks;
+mod threads;
 mod verify;
 mod world;

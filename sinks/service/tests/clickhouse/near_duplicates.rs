@@ -12,7 +12,7 @@ fn position(offset: i64, minutes: i64) -> Position {
 }
 
 /// The order of KPI_DEFINITIONS section 5, word by word: smaller comes first.
-fn place(event: &TechnicianActivity<'_>, all: &[TechnicianActivity<'_>]) -> impl Ord + use<> {
+pub fn place(event: &TechnicianActivity<'_>, all: &[TechnicianActivity<'_>]) -> impl Ord + use<> {
     use ActivityType::*;
     let (group, rank) = match (event.activity_type, event.visit_id.is_some()) {
         (ShiftStart, _) => (0, 0),

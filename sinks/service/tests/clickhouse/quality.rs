@@ -1,7 +1,7 @@
 //! Data quality, also against a computation that goes through all records one by one.
 
-use crate::setup::{Random, TestDatabase, activity, at, common, event, technician, visit};
-use fieldline_schemas::events::{ActivityType, EventCategory, OperationalEvent, Severity};
+use crate::setup::{Random, TestDatabase, activity, at, event, operation, technician, visit};
+use fieldline_schemas::events::ActivityType;
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::time::SECOND_US;
 use fieldline_sinks_rows::{ActivityRows, OperationRows, Position};
@@ -177,7 +177,7 @@ fn data_quality_counts_what_a_reading_of_the_log_counts() {
         activities.push(position(offset, offset / 7), sent.hash * 100 + sent.updated as u128 * 2 + u128::from(sent.voided), &record);
     }
     for (offset, sent) in updates.iter().enumerate() {
-        let mut record = operation();
+        let mut record = operation(0, 0);
         (record.common.id, record.common.revision, record.common.voided) = (sent.id, sent.revision, sent.voided);
         record.common.source = sent.source.map(Into::into);
         record.common.recorded_at = (sent.updated > 0).then(|| at(sent.updated));
@@ -194,24 +194,4 @@ fn data_quality_counts_what_a_reading_of_the_log_counts() {
         "SELECT event, source, records, standing, duplicates, conflicts, ids_under_two_subjects FROM data_quality ORDER BY event, source";
     assert_eq!(test.lines(query), expect);
     assert!(expect.len() == 6 && counts(&log, false).values().all(|c| c.standing * c.duplicates * c.conflicts > 0), "{expect:?}");
-}
-
-fn operation() -> OperationalEvent<'static> {
-    OperationalEvent {
-        common: common(0, 0),
-        event_type: None,
-        event_category: EventCategory::System,
-        severity: Severity::Info,
-        source_system: None,
-        title: None,
-        description: None,
-        resolved_at: None,
-        resolved_by_contact_id: None,
-        acknowledged_at: None,
-        acknowledged_by_contact_id: None,
-        dedup_key: None,
-        technician_contact_id: None,
-        vehicle_id: None,
-        visit_id: None,
-    }
 }

@@ -2,11 +2,15 @@
 
 use crate::common::TestEngine;
 use fieldline_schemas::Timestamp;
-use fieldline_schemas::events::{ActivityType, Common, TechnicianActivity};
+use fieldline_schemas::events::{
+    ActivityType, CallOutcome, CallType, Common, CommunicationCall, EventCategory, OperationalEvent, Severity, TechnicianActivity,
+};
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
-use fieldline_schemas::time::MINUTE_US;
+use fieldline_schemas::time::{MINUTE_US, SECOND_US};
+use fieldline_schemas::{AnyRecord, content_hash};
 use fieldline_sinks::{ClickHouseTarget, Database, Deadlines, Engines, migrate};
 use fieldline_sinks_rows::native::{Columns, Rows};
+use fieldline_sinks_rows::{ActivityRows, CallRows, OperationRows, Position};
 use std::sync::OnceLock;
 
 /// 2026-03-02T08:00:00Z, a Monday.
@@ -101,6 +105,77 @@ pub fn activity(number: u8, minutes: i64, activity_type: ActivityType) -> Techni
     }
 }
 
+/// Inbound and answered, and nothing else known.
+pub fn call(number: u8, queue: Option<&'static str>) -> CommunicationCall<'static> {
+    CommunicationCall {
+        common: common(number, 0),
+        communication_message_id: None,
+        call_type: CallType::Inbound,
+        call_outcome: CallOutcome::Answered,
+        duration_seconds: None,
+        wait_time_seconds: None,
+        recording_url: None,
+        transcription: None,
+        sentiment_score: None,
+        sentiment_basis: None,
+        transferred_to_contact_id: None,
+        queue_name: queue.map(Into::into),
+        ivr_path: None,
+        channel_type: None,
+        direction: None,
+        started_at: None,
+        agent_contact_id: None,
+        thread_id: None,
+        root_call_id: None,
+        abandoned: None,
+    }
+}
+
+/// A critical alarm about security, and nothing else known.
+pub fn operation(number: u8, minutes: i64) -> OperationalEvent<'static> {
+    OperationalEvent {
+        common: common(number, minutes),
+        event_type: Some("alarm_triggered".into()),
+        event_category: EventCategory::Security,
+        severity: Severity::Critical,
+        source_system: Some("panel".into()),
+        title: None,
+        description: None,
+        resolved_at: None,
+        resolved_by_contact_id: None,
+        acknowledged_at: None,
+        acknowledged_by_contact_id: None,
+        dedup_key: None,
+        technician_contact_id: None,
+        vehicle_id: None,
+        visit_id: None,
+    }
+}
+
+/// Records in the order of the log, each a second after the one before, into the table of their kind.
+pub fn insert_log<'a>(test: &TestDatabase, records: impl IntoIterator<Item = AnyRecord<'a>>) {
+    let (mut activities, mut calls, mut operations) = (ActivityRows::default(), CallRows::default(), OperationRows::default());
+    for (offset, record) in (0..).zip(records) {
+        let position = Position { partition: 3, offset, received_at: at(0) + offset * SECOND_US };
+        let hash = content_hash(&record);
+        match &record {
+            AnyRecord::TechnicianActivity(r) => activities.push(position, hash, r),
+            AnyRecord::CommunicationCall(r) => calls.push(position, hash, r),
+            AnyRecord::OperationalEvent(r) => operations.push(position, hash, r),
+            other => panic!("no table of this set-up: {other:?}"),
+        }
+    }
+    if !activities.is_empty() {
+        test.insert("technician_activity_log", &activities);
+    }
+    if !calls.is_empty() {
+        test.insert("communication_call_details_log", &calls);
+    }
+    if !operations.is_empty() {
+        test.insert("operational_event_log", &operations);
+    }
+}
+
 /// Marsaglia's xorshift.
 pub struct Random(pub u64);
 
@@ -116,5 +191,11 @@ impl Random {
     }
     pub fn id(&mut self) -> [u8; 16] {
         std::array::from_fn(|_| self.below(256) as u8)
+    }
+    /// Puts them into any order.
+    pub fn shuffle<T>(&mut self, of: &mut [T]) {
+        for end in (1..of.len()).rev() {
+            of.swap(end, self.below(end as u64 + 1) as usize);
+        }
     }
 }

@@ -104,13 +104,19 @@ impl World {
 
     /// Appends records of `activity`.
     pub fn append(&mut self, records: impl IntoIterator<Item = AnyRecord<'static>>) {
+        let records: Vec<_> = records.into_iter().collect();
+        self.append_to(Topic::Activity, &records);
+        self.records.extend(records);
+    }
+
+    /// Appends records to a topic from which nothing is computed but views.
+    pub fn append_to(&self, topic: Topic, records: &[AnyRecord<'static>]) {
         let (codec, mut producer) = (Codec::new(), self.log.producer().unwrap());
         for record in records {
             let mut value = Vec::new();
-            codec.encode(&record, &mut value);
-            let append = Append { destination: Destination::ByKey, key: &key_of(&record), value: &value, append_time: None };
-            producer.append(&Topic::Activity.full_name(PREFIX), append).unwrap();
-            self.records.push(record);
+            codec.encode(record, &mut value);
+            let append = Append { destination: Destination::ByKey, key: &key_of(record), value: &value, append_time: None };
+            producer.append(&topic.full_name(PREFIX), append).unwrap();
         }
         producer.flush(WAIT_MAX).unwrap();
     }
@@ -137,7 +143,7 @@ impl World {
     pub fn settle(&self) {
         let events = self.ends(Topic::Activity);
         self.wait_for("processors", &events);
-        self.wait_for("raw-sink", &events);
+        self.wait_for("raw-sink", &[events, self.ends(Topic::Calls), self.ends(Topic::Operations)].concat());
         self.wait_for("history", &self.ends(Topic::Recompute));
         self.wait_for("results-sink", &self.ends(Topic::Kpis));
     }
