@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_registry::RegistryTarget;
-use fieldline_schemas::Version;
 use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
+use fieldline_schemas::{SosTypes, Version};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,7 @@ pub struct Config {
     pub definition_accuracy_max_meters: i32,
     pub definition_missing_end_minutes: i64,
     pub flags: FlagSettings,
+    pub sos: SosTypes,
 }
 
 /// Where actions on alerts are taken.
@@ -190,6 +191,7 @@ impl Config {
             definition_geofence_radius_meters: number("definition.geofence_radius_meters", 1, 100_000)? as u32,
             definition_accuracy_max_meters: number("definition.accuracy_max_meters", 1, 100_000)? as i32,
             definition_missing_end_minutes: number("definition.missing_end_minutes", 0, 1_440)? as i64,
+            sos: SosTypes::of_list(&text("flags.sos_event_types")?),
             flags: FlagSettings {
                 quiet_us: number("flags.quiet_seconds", 1, 3_600)? as i64 * SECOND_US,
                 gap_hold_us: number("flags.gap_hold_seconds", 1, 3_600)? as i64 * SECOND_US,
@@ -199,6 +201,12 @@ impl Config {
                 travel_us: number("flags.travel_hours", 1, 23)? as i64 * HOUR_US,
                 device_us: number("flags.device_seconds", 30, 86_400)? as i64 * SECOND_US,
                 window_us: number("flags.window_minutes", 0, 1_440)? as i64 * MINUTE_US,
+                alarm_us: number("flags.alarm_minutes", 0, 60)? as i64 * MINUTE_US,
+                unresolved_us: number("flags.unresolved_minutes", 1, 1_440)? as i64 * MINUTE_US,
+                queue_window_us: number("flags.queue_window_minutes", 1, 240)? as i64 * MINUTE_US,
+                queue_calls_min: number("flags.queue_calls_min", 1, 1_000_000)? as u32,
+                queue_wait_us: number("flags.queue_wait_seconds", 0, 3_600)? as i64 * SECOND_US,
+                queue_target_percent: number("flags.queue_target_percent", 1, 100)? as u32,
                 ..FlagSettings::default()
             },
         })

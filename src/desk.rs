@@ -70,6 +70,7 @@ impl Desk {
             partitions: Some(config.topics_partitions),
             makes_topics: config.kafka.is_none(),
             schemas: schemas.clone(),
+            sos: config.sos.clone(),
             ..PublisherConfig::default()
         };
         let publisher = Mutex::new(Publisher::new(Arc::clone(&log), settings)?);
@@ -155,6 +156,8 @@ impl Desk {
             is_late: false,
             location: None,
             reasoning: Cow::Borrowed("a test of the way to the receivers; nobody is in danger"),
+            resolved_at: None,
+            resolved_by_contact_id: None,
         };
         let mut value = Vec::new();
         self.codec.encode(&AnyRecord::Flag(flag), &mut value);

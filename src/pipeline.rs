@@ -239,8 +239,10 @@ impl Pipeline {
         }
     }
 
-    /// One past the last record of every partition of events.
-    pub fn event_ends(&self) -> Result<Ends> {
+    /// One past the last record of every partition of events, once the technicians' logs hold what operational events say of them.
+    pub fn event_ends(&mut self) -> Result<Ends> {
+        let operations = self.ends(&[Topic::Operations])?;
+        self.wait_for(Share::Events.group(), &operations)?;
         self.ends(&[Topic::Activity, Topic::Calls, Topic::Operations])
     }
 
@@ -342,11 +344,11 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Appends a tick to every partition of `activity` and `alert_events`: the time from `since` to `at` held nothing.
+    /// Appends a tick to every partition of events and of `alert_events`: the time from `since` to `at` held nothing.
     pub fn tick(&self, producer: &mut dyn Producer, since: Option<Timestamp>, at: Timestamp) -> Result<()> {
         let mut payload = Vec::new();
         self.schemas.codec().encode(&AnyRecord::Tick(Tick { since }), &mut payload);
-        for topic in [Topic::Activity, Topic::AlertEvents] {
+        for topic in [Topic::Activity, Topic::Calls, Topic::Operations, Topic::AlertEvents] {
             let topic = topic.full_name(&self.config.topics_prefix);
             for partition in 0..self.config.topics_partitions {
                 let destination = Destination::Partition(partition);
@@ -378,6 +380,7 @@ pub fn processors(config: &Config, time: Time) -> ProcessorConfig {
         event_time: time == Time::Events,
         tick_every: (time == Time::Clock).then_some(Duration::from_secs(1)),
         flags: config.flags,
+        sos: config.sos.clone(),
         ..ProcessorConfig::new(&config.topics_prefix, definition(config))
     }
 }

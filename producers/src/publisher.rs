@@ -9,7 +9,7 @@ use fieldline_schemas::events::{Common, CommunicationCall, DeadLetterReason, Ope
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::PAYLOAD_BYTES_MAX;
 use fieldline_schemas::topics::PREFIX_DEFAULT;
-use fieldline_schemas::{AnyRecord, Codec, Missing, Rejection, Timestamp, Topic, from_json, key_in, validate};
+use fieldline_schemas::{AnyRecord, Codec, Missing, Rejection, SosTypes, Timestamp, Topic, from_json, key_in, validate};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -40,11 +40,14 @@ pub struct PublisherConfig {
     pub now: Option<fn() -> Timestamp>,
     /// The ids that records are written with.
     pub schemas: Registry,
+    /// Operational events that take the emergency lane too.
+    pub sos: SosTypes,
 }
 
 impl Default for PublisherConfig {
     fn default() -> Self {
-        Self { prefix: PREFIX_DEFAULT.to_owned(), partitions: None, makes_topics: true, now: None, schemas: Registry::default() }
+        let (prefix, schemas, sos) = (PREFIX_DEFAULT.to_owned(), Registry::default(), SosTypes::default());
+        Self { prefix, partitions: None, makes_topics: true, now: None, schemas, sos }
     }
 }
 
@@ -80,6 +83,7 @@ pub struct Publisher {
     /// Full name and partition count of each topic, by its number.
     topics: Vec<(String, i32)>,
     now: fn() -> Timestamp,
+    sos: SosTypes,
     payload: Vec<u8>,
 }
 
@@ -115,6 +119,7 @@ impl Publisher {
             codec: config.schemas.codec(),
             topics,
             now: config.now.unwrap_or(machine_time),
+            sos: config.sos,
             payload: Vec::with_capacity(1024),
         })
     }
@@ -200,7 +205,7 @@ impl Publisher {
             }
             let mut number = self.append(topic, &key_in(topic, record), None, &payload, append_time)?;
             // The technician's log first: a page without the fact would be worse than a fact that pages a moment later.
-            if let Some(lane) = lane_of(record) {
+            if let Some(lane) = lane_of(record, &self.sos) {
                 number = self.append(lane, &key_in(lane, record), None, &payload, append_time)?;
             }
             // What amends a plan must find it among those that wait.

@@ -4,7 +4,7 @@ use fieldline_log::{Destination, partition_for_key};
 use fieldline_schemas::events::{ActivityType, DeadLetterReason};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::time::DAY_US;
-use fieldline_schemas::{AnyRecord, Rejection, Timestamp, Topic};
+use fieldline_schemas::{AnyRecord, Rejection, SosTypes, Timestamp, Topic};
 
 /// How long before its start a plan goes into its technician's log. Plans that start later wait in `plans`.
 pub const PLAN_RELEASED_BEFORE_US: i64 = DAY_US;
@@ -35,9 +35,13 @@ pub fn topic_of(record: &AnyRecord<'_>) -> Result<Topic, Rejection> {
     }
 }
 
-/// The second topic of a record: an emergency_stop that is no import has a copy in the priority lane.
-pub fn lane_of(record: &AnyRecord<'_>) -> Option<Topic> {
+/// The second topic of a record: an emergency_stop that is no import has a copy in the priority lane, and so has the first report of
+/// an SOS. What becomes of an SOS later is not urgent, and an update that names somebody else would page as another one.
+pub fn lane_of(record: &AnyRecord<'_>, sos: &SosTypes) -> Option<Topic> {
     match record {
+        AnyRecord::OperationalEvent(r) if r.common.revision == 0 && r.resolved_at.is_none() => {
+            (!r.common.imported && !r.common.voided && sos.has(r)).then_some(Topic::Emergency)
+        }
         AnyRecord::TechnicianActivity(r) if r.activity_type == ActivityType::EmergencyStop && !r.common.imported => Some(Topic::Emergency),
         _ => None,
     }

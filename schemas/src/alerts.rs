@@ -63,6 +63,8 @@ symbols! {
         Amended = "amended",
         /// The sender withdrew the event itself. Noted on an emergency, which it never closes.
         Voided = "voided",
+        /// An operational event that names the subject was resolved: it closes an emergency.
+        Cleared = "cleared",
     }
 }
 
@@ -141,6 +143,9 @@ pub struct Flag<'a> {
     pub location: Option<Location<'a>>,
     /// Why, for the person who is paged: "open since 08:00, last event left_site 16:40, planned end 17:00".
     pub reasoning: Cow<'a, str>,
+    /// Of one that is cleared: when the operational event was resolved that cleared it, and by whom.
+    pub resolved_at: Option<Timestamp>,
+    pub resolved_by_contact_id: Option<ContactId>,
 }
 
 /// That a receiver has acknowledged notifications of an alert up to this one.

@@ -93,6 +93,8 @@ pub fn passed_on(record: &AnyRecord<'_>, received_at: Timestamp) -> Option<Flag<
         is_late: false,
         location: None,
         reasoning: Cow::Borrowed("a synthetic emergency of the pipeline's watch; nobody is in danger"),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     })
 }
 

@@ -210,7 +210,8 @@ pub struct AlertAction<'a> {
     pub note: Option<Cow<'a, str>>,
 }
 
-/// An operational event carried into the log of the technician it names. Its identity and order are its source position.
+/// An operational event carried into the log of the technician it names, or has named. Its identity and order are its source
+/// position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal<'a> {
     /// Topic family of the source without prefix: `operations`.
@@ -218,6 +219,17 @@ pub struct Signal<'a> {
     pub source_partition: i32,
     pub source_offset: i64,
     pub event: OperationalEvent<'a>,
+    /// Whose log it is carried into, where the event names another technician since, or none; `None`: the one it names.
+    pub technician_contact_id: Option<TechnicianId>,
+    /// By its event_type the event is an emergency of its own: an SOS, a panic button.
+    pub is_emergency: bool,
+}
+
+impl Signal<'_> {
+    /// Whose log it belongs to.
+    pub fn technician(&self) -> Option<TechnicianId> {
+        self.technician_contact_id.or(self.event.technician_contact_id)
+    }
 }
 
 /// The resolution of an emergency's alert, carried into the technician's log.

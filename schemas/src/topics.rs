@@ -1,7 +1,7 @@
 //! The topics, one card each, from `schemas/topics`; and what a record's key is.
 
-use crate::events::{CommunicationCall, OperationalEvent};
-use crate::ids::EventId;
+use crate::events::CommunicationCall;
+use crate::ids::{EventId, TechnicianId};
 use crate::results::{Identity, Kpi};
 use crate::time::DAY_US;
 use crate::wire::{AnyRecord, Kind};
@@ -148,7 +148,7 @@ pub fn key_of(record: &AnyRecord<'_>) -> Vec<u8> {
         AnyRecord::Alert(r) => r.alert_id.as_bytes().to_vec(),
         AnyRecord::Delivery(r) => r.alert_id.as_bytes().to_vec(),
         AnyRecord::Silence(r) => format!("{}:{}", r.id, r.revision).into_bytes(),
-        AnyRecord::Signal(r) => technician_or_id(&r.event),
+        AnyRecord::Signal(r) => technician_or_id(r.technician(), r.event.common.id),
         AnyRecord::Clearance(r) => text(&r.technician_contact_id),
         AnyRecord::Tick(_) => Vec::new(),
         AnyRecord::RecomputeRequest(r) => text(&r.technician_contact_id),
@@ -171,7 +171,7 @@ pub fn key_in(topic: Topic, record: &AnyRecord<'_>) -> Vec<u8> {
     match (topic, record) {
         (Topic::Plans, AnyRecord::ShiftPlan(r)) => revision_of(r.id, r.revision),
         (Topic::Plans, AnyRecord::VisitPlan(r)) => revision_of(r.id, r.revision),
-        (Topic::Emergency, AnyRecord::OperationalEvent(r)) => technician_or_id(r),
+        (Topic::Emergency, AnyRecord::OperationalEvent(r)) => technician_or_id(r.technician_contact_id, r.common.id),
         _ => key_of(record),
     }
 }
@@ -185,11 +185,8 @@ fn call_subject(call: &CommunicationCall<'_>) -> Vec<u8> {
     }
 }
 
-fn technician_or_id(event: &OperationalEvent<'_>) -> Vec<u8> {
-    match event.technician_contact_id {
-        Some(technician) => technician.to_string().into_bytes(),
-        None => event.common.id.to_string().into_bytes(),
-    }
+fn technician_or_id(technician: Option<TechnicianId>, id: EventId) -> Vec<u8> {
+    technician.map_or_else(|| id.to_string(), |technician| technician.to_string()).into_bytes()
 }
 
 fn shift_key(technician: &dyn Display, shift: &dyn Display) -> String {

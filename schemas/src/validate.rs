@@ -83,6 +83,7 @@ fn check_record(record: &AnyRecord<'_>) -> Result<(), Fault> {
             instant("as_of", Some(r.as_of))?;
             instant("opened_at", Some(r.opened_at))?;
             instant("about_at", Some(r.about_at))?;
+            instant("resolved_at", r.resolved_at)?;
             text("alert_id", Some(&r.alert_id), NAME_BYTES_MAX)?;
             location(r.location.as_ref())?;
             text("reasoning", Some(&r.reasoning), LINE_BYTES_MAX)
@@ -107,8 +108,8 @@ fn check_record(record: &AnyRecord<'_>) -> Result<(), Fault> {
         }
         AnyRecord::Signal(r) => {
             text("source_topic", Some(&r.source_topic), NAME_BYTES_MAX)?;
-            // The signal is in a technician's log because its event names the technician.
-            if r.event.technician_contact_id.is_none() {
+            // The signal is in a technician's log because its event names the technician, or has.
+            if r.technician().is_none() {
                 return Err(Fault::from(Trouble::Missing).within("technician_contact_id"));
             }
             operational_event(&r.event)

@@ -79,7 +79,7 @@ pub fn run(before: &Config, after: &Config, arguments: &Backtest) -> Result<()> 
         None => {
             let sources: Vec<Source> = arguments.files.iter().map(|file| Source::from_argument(file)).collect();
             sources.iter().try_for_each(Source::check)?;
-            let options = ImportOptions { imported: false, ..ImportOptions::default() };
+            let options = ImportOptions { imported: false, sos: before.sos.clone(), ..ImportOptions::default() };
             plan = plan_as_live(&sources, &options, &mut |_| {})?;
             History::Files { plan: &plan, until }
         }
@@ -141,31 +141,25 @@ fn replay(config: &Config, history: &History<'_>) -> Result<Outcome> {
     }
     let settings = ProcessorConfig { schemas: Default::default(), ..processors(&config, Time::Events) };
     let mut driver = Driver::with_alerts(settings, config.alerts, Arc::clone(&log))?;
-    let mut feed = Feed { producer: log.producer()?, driver: &mut driver, since_drained: 0, last: Timestamp::MIN };
+    let mut feed = Feed {
+        producer: log.producer()?,
+        driver: &mut driver,
+        names: Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect(),
+        partitions: config.topics_partitions,
+        vouches_for_activity: matches!(history, History::Files { .. }),
+        vouched: BTreeMap::new(),
+        since_drained: 0,
+        last: Timestamp::MIN,
+    };
     let (shown_from, end) = match history {
         History::Files { plan, until } => {
-            let names: Vec<String> = Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect();
-            let activity = &names[Topic::Activity as usize];
-            // Nothing is missing between two records of a file: a tick vouches for the time before each, or it would be a gap,
-            // after which flags about absence wait.
-            let mut last: BTreeMap<i32, Timestamp> = BTreeMap::new();
-            let (codec, mut tick) = (Codec::new(), Vec::new());
             for record in plan.iter() {
-                let partition = partition_for_key(record.key, config.topics_partitions);
-                if record.topic == Topic::Activity
-                    && let Some(since) = last.insert(partition, record.at)
-                    && record.at > since
-                {
-                    tick.clear();
-                    codec.encode(&AnyRecord::Tick(Tick { since: Some(since) }), &mut tick);
-                    feed.put(activity, Destination::Partition(partition), b"", &tick, record.at)?;
-                }
-                feed.put(&names[record.topic as usize], Destination::ByKey, record.key, record.payload, record.at)?;
+                feed.event(record.topic, Destination::ByKey, (record.key, record.payload), record.at)?;
             }
             (Timestamp::MIN, until.unwrap_or(feed.last))
         }
         History::Log { log: source, prefix, from, to } => {
-            take_over(*source, prefix, &config, (Partition::replay_from(*from), *to), &mut feed)?;
+            take_over(*source, prefix, (Partition::replay_from(*from), *to), &mut feed)?;
             (*from, *to)
         }
     };
@@ -181,13 +175,43 @@ fn replay(config: &Config, history: &History<'_>) -> Result<Outcome> {
 struct Feed<'d> {
     producer: Box<dyn Producer>,
     driver: &'d mut Driver,
+    /// Of the topics, by their numbers.
+    names: Vec<String>,
+    partitions: i32,
+    /// A log has ticks of its own in `activity`; a file has none.
+    vouches_for_activity: bool,
+    /// Up to when there is a record in a partition.
+    vouched: BTreeMap<(Topic, i32), Timestamp>,
     since_drained: usize,
     last: Timestamp,
 }
 
 impl Feed<'_> {
-    fn put(&mut self, topic: &str, destination: Destination, key: &[u8], value: &[u8], at: Timestamp) -> Result<()> {
-        self.producer.append(topic, Append { destination, key, value, append_time: Some(at) })?;
+    /// Appends a record. Nothing is missing between two of them: a tick vouches for the time before each, or it would be a gap, after
+    /// which flags about absence wait.
+    fn event(&mut self, topic: Topic, destination: Destination, (key, payload): (&[u8], &[u8]), at: Timestamp) -> Result<()> {
+        let partition = match destination {
+            Destination::Partition(partition) => partition,
+            Destination::ByKey => partition_for_key(key, self.partitions),
+        };
+        let is_vouched = matches!(topic, Topic::Calls | Topic::Operations) || topic == Topic::Activity && self.vouches_for_activity;
+        let codec = Codec::new();
+        if is_vouched
+            && let Some(since) = self.vouched.insert((topic, partition), at)
+            && at > since
+        {
+            let mut tick = Vec::new();
+            codec.encode(&AnyRecord::Tick(Tick { since: Some(since) }), &mut tick);
+            self.put(topic, Destination::Partition(partition), (b"", &tick), at)?;
+        }
+        self.put(topic, destination, (key, payload), at)?;
+        // What it says of a technician is to reach that log before whatever happens later.
+        let names_technician = |any| matches!(any, AnyRecord::OperationalEvent(event) if event.technician_contact_id.is_some());
+        if topic == Topic::Operations && codec.decode(payload).is_ok_and(names_technician) { self.drain() } else { Ok(()) }
+    }
+
+    fn put(&mut self, topic: Topic, destination: Destination, (key, value): (&[u8], &[u8]), at: Timestamp) -> Result<()> {
+        self.producer.append(&self.names[topic as usize], Append { destination, key, value, append_time: Some(at) })?;
         self.last = self.last.max(at);
         self.since_drained += 1;
         if self.since_drained >= ROUND_RECORDS { self.drain() } else { Ok(()) }
@@ -201,22 +225,35 @@ impl Feed<'_> {
     }
 }
 
-/// Every record of the technicians' log that was appended in the span, at its own time. Its ticks come along: they are the
-/// time that passed.
-fn take_over(source: &dyn Log, prefix: &str, config: &Config, (from, to): (Timestamp, Timestamp), feed: &mut Feed<'_>) -> Result<()> {
-    let mut failed = None;
-    let target = Topic::Activity.full_name(&config.topics_prefix);
+/// A record of a log that is replayed.
+struct Taken {
+    at: Timestamp,
+    topic: Topic,
+    partition: i32,
+    key: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+/// Every record of events that was appended in the span, at its own time, in that order. The ticks of `activity` come along: they
+/// are the time that passed. Held in memory, as a replay of files is. What operational events say of technicians is
+/// carried into that log once more, and says nothing new.
+fn take_over(source: &dyn Log, prefix: &str, (from, to): (Timestamp, Timestamp), feed: &mut Feed<'_>) -> Result<()> {
     let group = format!("{prefix}backtest-{}", std::process::id());
-    read_topic(source, &group, &Topic::Activity.full_name(prefix), &mut |batch: &Batch| {
-        let TopicPartition { partition, .. } = batch.partition;
-        for record in batch.iter().filter(|record| (from..=to).contains(&record.append_time)) {
-            if failed.is_none() {
-                let put = feed.put(&target, Destination::Partition(partition), record.key, record.value, record.append_time);
-                failed = put.err();
-            }
-        }
-    })?;
-    failed.map_or(Ok(()), Err)
+    let mut taken = Vec::new();
+    for topic in [Topic::Activity, Topic::Calls, Topic::Operations] {
+        read_topic(source, &group, &topic.full_name(prefix), &mut |batch: &Batch| {
+            let TopicPartition { partition, .. } = batch.partition;
+            let within = batch.iter().filter(|record| (from..=to).contains(&record.append_time));
+            taken.extend(within.map(|record| {
+                let (key, payload) = (record.key.to_vec(), record.value.to_vec());
+                Taken { at: record.append_time, topic, partition, key, payload }
+            }));
+        })?;
+    }
+    taken.sort_by_key(|record| record.at);
+    taken.iter().try_for_each(|record| {
+        feed.event(record.topic, Destination::Partition(record.partition), (&record.key, &record.payload), record.at)
+    })
 }
 
 /// What the replay's alerts say.

@@ -60,6 +60,7 @@ fn append(pipeline: &mut Pipeline, config: &Config, sources: &[Source], show: &m
         prefix: config.topics_prefix.clone(),
         partitions: Some(config.topics_partitions),
         schemas: pipeline.schemas.clone(),
+        sos: config.sos.clone(),
         ..PublisherConfig::default()
     };
     let summary = import(&mut Publisher::new(log, settings)?, sources, &ImportOptions::default(), show)?;

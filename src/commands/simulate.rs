@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use fieldline_log::{Append, Destination, Producer};
 use fieldline_producers::lane_of;
 use fieldline_producers::simulate::{Body, Emission, Faults, Simulator, SimulatorConfig, to_ndjson};
+use fieldline_schemas::SosTypes;
 use fieldline_schemas::topics::{Topic, key_in};
 use fieldline_schemas::wire::Codec;
 use std::io::{BufWriter, Write};
@@ -61,13 +62,14 @@ pub fn today() -> NaiveDate {
 pub struct Feeder {
     codec: Codec,
     names: Vec<String>,
+    sos: SosTypes,
     payload: Vec<u8>,
 }
 
 impl Feeder {
-    pub fn new(prefix: &str, codec: Codec) -> Self {
-        let names = Topic::ALL.iter().map(|topic| topic.full_name(prefix)).collect();
-        Self { codec, names, payload: Vec::new() }
+    pub fn new(config: &Config, codec: Codec) -> Self {
+        let names = Topic::ALL.iter().map(|topic| topic.full_name(&config.topics_prefix)).collect();
+        Self { codec, names, sos: config.sos.clone(), payload: Vec::new() }
     }
 
     /// With `as_live` at the emission's own time, else at the log's.
@@ -85,8 +87,9 @@ impl Feeder {
         producer.append(&self.names[emission.topic as usize], append)?;
         // As the publisher does: an emergency has a copy in the priority lane.
         if let Body::Record(record) = &emission.body
-            && let Some(lane) = lane_of(record)
+            && let Some(lane) = lane_of(record, &self.sos)
         {
+            let key = key_in(lane, record);
             producer
                 .append(&self.names[lane as usize], Append { destination: Destination::ByKey, key: &key, value: payload, append_time })?;
         }
@@ -113,7 +116,7 @@ fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, arguments
 
 fn feed(pipeline: &mut Pipeline, config: &Config, emissions: impl Iterator<Item = Emission>, rate: Option<u32>) -> Result<u64> {
     let mut producer = pipeline.log.producer()?;
-    let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
+    let mut feeder = Feeder::new(config, pipeline.schemas.codec());
     let mut records = 0;
     let started = Instant::now();
     for emission in emissions {

@@ -137,5 +137,16 @@ pub const KEYS: &[Key] = &[
     key("flags.missing_end_error_hours", "16", "S5: hours after the start of a shift from which its missing end is an error."),
     key("flags.travel_hours", "6", "S7: hours of travel that count as silence."),
     key("flags.device_seconds", "600", "S8: seconds without contact from a device that sends heartbeats."),
+    key(
+        "flags.sos_event_types",
+        "sos,panic_button,man_down,duress",
+        "S1: values of event_type, separated by commas, by which an operational_event is an emergency; upper and lower case alike.",
+    ),
+    key("flags.alarm_minutes", "2", "S10: minutes before and after a grave operational_event within which an emergency_stop goes with it."),
     key("flags.window_minutes", "15", "S11: minutes after the end of a visit's window without an arrival."),
+    key("flags.unresolved_minutes", "30", "S13: minutes within which a critical operational_event is to be resolved."),
+    key("flags.queue_window_minutes", "30", "S14: minutes of which the service level of a queue is judged."),
+    key("flags.queue_calls_min", "10", "S14: where at least so many calls were offered in them."),
+    key("flags.queue_wait_seconds", "20", "S14: seconds of waiting within which a call is answered in time."),
+    key("flags.queue_target_percent", "80", "S14: per cent of calls that are to be answered in time (formula F4)."),
 ];

@@ -5,6 +5,7 @@ mod crowd;
 mod definitions;
 mod figures;
 mod latency;
+mod operations;
 mod rebuild;
 mod refused;
 mod registry;

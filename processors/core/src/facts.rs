@@ -1,7 +1,7 @@
 //! What the fold needs of a record, and no text: compact, so that a week of a technician stays in the cache.
 
 use fieldline_schemas::events::{ActivityType, EventCategory, Severity};
-use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
+use fieldline_schemas::ids::{ContactId, EventId, TechnicianId, VisitId};
 use fieldline_schemas::{Anomalies, Timestamp};
 
 /// A position that was sent, checked only for A21.
@@ -54,7 +54,7 @@ pub struct VisitPlanFact {
     pub geofence_radius_meters: Option<f64>,
 }
 
-/// An operational event that names the technician, its last update.
+/// An operational event that names the technician, or has, its last update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SignalFact {
     pub id: EventId,
@@ -62,6 +62,32 @@ pub struct SignalFact {
     pub event_category: EventCategory,
     pub severity: Severity,
     pub resolved_at: Option<Timestamp>,
+    pub resolved_by: Option<ContactId>,
+    /// History: it raises no flag and closes no alert.
+    pub imported: bool,
+    /// Whether the event names the technician still. One that does not is only kept because it decides.
+    pub names_technician: bool,
+    /// An SOS: an emergency of its own.
+    pub is_emergency: bool,
+}
+
+impl SignalFact {
+    /// One that names the technician, came as it happened, and that nobody is known to have resolved by name.
+    pub fn new(
+        id: EventId,
+        created_at: Timestamp,
+        event_category: EventCategory,
+        severity: Severity,
+        resolved_at: Option<Timestamp>,
+    ) -> Self {
+        let (imported, names_technician, is_emergency) = (false, true, false);
+        Self { id, created_at, event_category, severity, resolved_at, resolved_by: None, imported, names_technician, is_emergency }
+    }
+
+    /// Whether it is of the kind that can end an emergency, or should have been one.
+    pub fn is_grave(&self) -> bool {
+        self.names_technician && (self.event_category == EventCategory::Security || self.severity == Severity::Critical)
+    }
 }
 
 /// The resolution of an emergency's alert.

@@ -4,9 +4,12 @@
 //! of the log alone.
 
 pub mod definition;
+pub mod events;
 pub mod facts;
 pub mod flags;
 pub mod fold;
+pub mod incidents;
 pub mod lifecycle;
 pub mod partition;
 pub mod plans;
+pub mod queues;

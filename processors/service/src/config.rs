@@ -5,7 +5,7 @@ use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_processors_core::partition::Path;
 use fieldline_registry::Registry;
-use fieldline_schemas::Topic;
+use fieldline_schemas::{SosTypes, Topic};
 use std::time::Duration;
 
 /// Topics whose partitions are shared out among workers by a group of their own, so that each worker has its part of each:
@@ -54,6 +54,8 @@ pub struct ProcessorConfig {
     pub epoch: u8,
     pub definition: Definition,
     pub flags: FlagSettings,
+    /// Operational events that are emergencies by themselves.
+    pub sos: SosTypes,
     /// How rows are brought up to date: the results are the same.
     pub path: Path,
     /// A partition on which nothing moved for this long gets a tick. `None`: somebody else moves the time.
@@ -81,6 +83,7 @@ impl ProcessorConfig {
             epoch: 0,
             definition,
             flags: FlagSettings::default(),
+            sos: SosTypes::default(),
             path: Path::Incremental,
             tick_every: Some(Duration::from_secs(1)),
             event_time: false,

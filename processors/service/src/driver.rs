@@ -10,10 +10,11 @@
 
 use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
+use crate::events;
 use crate::lane::{self, LaneMember};
 use crate::lifecycle::{self, LifecycleMember};
 use crate::member::StageConfig;
-use crate::station::{Station, Work};
+use crate::station::Station;
 use crate::worker::{Turn, Worker};
 use fieldline_log::{Log, TopicPartition};
 use fieldline_processors_core::lifecycle::Settings;
@@ -27,7 +28,7 @@ const IDLE_TURNS: usize = 3;
 
 /// The processors of all partitions, in the caller's thread, and the stages of alerts where they are wanted.
 pub struct Driver {
-    /// Of technicians: only their partitions have timers.
+    /// Of technicians.
     worker: Worker,
     events: Worker,
     alerts: Option<Alerts>,
@@ -97,7 +98,7 @@ impl Driver {
     /// The next instant at which time alone changes something: a timer is due, or a second with records is over.
     pub fn next_due(&self) -> Option<Timestamp> {
         let alerts = self.alerts.as_ref().and_then(|alerts| alerts.lifecycle.next_due());
-        self.worker.stations.iter().filter_map(|station| self.due(station)).chain(alerts).min()
+        self.stations().filter_map(|station| self.due(station)).chain(alerts).min()
     }
 
     /// Processes what was appended, then advances to the next such instant if it is at or before `until`. `None`: there is
@@ -117,7 +118,8 @@ impl Driver {
     /// it is finished and put out.
     pub fn advance_to(&mut self, instant: Timestamp) -> Result<(), ProcessorError> {
         while self.step(instant)?.is_some() {}
-        let behind = self.partitions_where(|station| station.clock.is_none_or(|clock| clock < instant));
+        let is_behind = |station: &Station| station.clock.is_none_or(|clock| clock < instant);
+        let behind = self.partitions_where(|station| station.topic == Topic::Activity && is_behind(station));
         self.tick(instant, behind)
     }
 
@@ -132,13 +134,17 @@ impl Driver {
         self.worker.commit()
     }
 
-    fn due(&self, station: &Station) -> Option<Timestamp> {
-        [next_due(station), self.worker.plan_due(station)].into_iter().flatten().min()
+    fn stations(&self) -> impl Iterator<Item = &Station> {
+        self.worker.stations.iter().chain(&self.events.stations)
     }
 
-    /// Partitions of technicians with their clocks.
+    fn due(&self, station: &Station) -> Option<Timestamp> {
+        [events::next_due(&station.work), self.worker.plan_due(station)].into_iter().flatten().min()
+    }
+
+    /// Partitions with their clocks.
     fn partitions_where(&self, is_due: impl Fn(&Station) -> bool) -> Vec<(TopicPartition, Option<Timestamp>)> {
-        let due = self.worker.stations.iter().filter(|station| station.topic == Topic::Activity && is_due(station));
+        let due = self.stations().filter(|station| is_due(station));
         due.map(|station| (station.at.clone(), station.clock)).collect()
     }
 
@@ -149,12 +155,5 @@ impl Driver {
         self.worker.flush()?;
         self.drain()?;
         Ok(())
-    }
-}
-
-fn next_due(station: &Station) -> Option<Timestamp> {
-    match &station.work {
-        Work::Technicians(partition) => [partition.next_due(), partition.unfinished_until()].into_iter().flatten().min(),
-        Work::Check => None,
     }
 }

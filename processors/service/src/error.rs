@@ -1,6 +1,7 @@
 //! Why the processors stopped.
 
 use fieldline_log::TopicPartition;
+use fieldline_processors_core::events::EventsError;
 use fieldline_processors_core::lifecycle::LifecycleError;
 use fieldline_processors_core::partition::PartitionError;
 
@@ -18,6 +19,8 @@ pub enum ProcessorError {
     Partition(#[from] PartitionError),
     #[error(transparent)]
     Lifecycle(#[from] LifecycleError),
+    #[error("going on with {} partition {}", at.topic, at.partition)]
+    Events { at: TopicPartition, source: EventsError },
     #[error("the note beside the committed offset of {} partition {} can not be read", at.topic, at.partition)]
     Note { at: TopicPartition, source: serde_json::Error },
     #[error(

@@ -154,6 +154,8 @@ fn raised<'a>(
         is_late: received_at.since(about_at) > LATE_US,
         location: location.cloned(),
         reasoning: Cow::Owned(format!("{what} at {}, reported by {source}", hour(about_at, received_at))),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     })
 }
 
@@ -183,6 +185,8 @@ fn unknown(at: &TopicPartition, record: &Record<'_>, rejection: Option<&Rejectio
             "a record of the emergency lane could not be read ({reason}): partition {}, offset {}; its bytes are in dead_letters",
             at.partition, record.offset
         )),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     }
 }
 

@@ -3,7 +3,9 @@
 //! ```text
 //!               ┌─ decode ─ validate ─┐
 //! activity ─────┤                     ├─► Partition::apply ─► kpis · recompute · activity (misplaced)
-//! calls, operations ─┘                └─► dead_letters
+//! operations ───┤                     ├─► Incidents::apply ─► activity (signals) · alert_events
+//! calls ────────┘                     ├─► Queues::apply ────► alert_events
+//!                                     └─► dead_letters
 //! ```
 //! One thread per worker and share of the topics ([`Share`]), which owns whole partitions ([`run`]); or one thread that moves the log's time by itself
 //! ([`Driver`]). This is the only place of the processors where a wall clock is read: to append ticks.
@@ -11,6 +13,7 @@
 mod config;
 mod driver;
 mod error;
+mod events;
 mod lane;
 mod ledger;
 mod lifecycle;

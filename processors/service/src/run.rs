@@ -5,7 +5,6 @@ use crate::error::ProcessorError;
 use crate::stop::StopToken;
 use crate::worker::Worker;
 use fieldline_log::Log;
-use fieldline_schemas::Topic;
 use fieldline_schemas::events::Tick;
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,8 +49,7 @@ fn work(config: ProcessorConfig, share: Share, log: Arc<dyn Log>, stop: &StopTok
         let now = Instant::now();
         for station in 0..worker.stations.len() {
             let silent = &mut worker.stations[station];
-            if silent.topic == Topic::Activity && now.duration_since(silent.moved_at) >= tick_every {
-                silent.moved_at = now;
+            if silent.wants_tick(now, tick_every) {
                 let at = silent.at.clone();
                 worker.tick(&at, Tick { since: None }, None)?;
             }

@@ -2,11 +2,14 @@
 
 use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
+use crate::events;
 use crate::ledger::Ledger;
 use crate::note::{Note, flags_hash, topic_id_text};
 use crate::progress::PartitionProgress;
 use fieldline_log::{AppendNumber, Committed, Consumer, Log, TopicDescription, TopicPartition, partition_for_key};
+use fieldline_processors_core::incidents::Incidents;
 use fieldline_processors_core::partition::{MARKERS_US, Partition, Position, SETTLED_US, Settings};
+use fieldline_processors_core::queues::Queues;
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::{Timestamp, Topic};
 use std::time::{Duration, Instant};
@@ -15,8 +18,10 @@ use std::time::{Duration, Instant};
 pub enum Work {
     /// The fold over technicians.
     Technicians(Box<Partition>),
-    /// Nothing is derived yet; what can not be understood goes to the dead letters.
-    Check,
+    /// Whom operational events concern, emergencies among them, and what nobody resolves.
+    Incidents(Box<Incidents>),
+    /// The service levels of queues.
+    Queues(Box<Queues>),
 }
 
 /// An owned partition.
@@ -30,6 +35,8 @@ pub struct Station {
     pub clock: Option<Timestamp>,
     /// When the log's time last moved here, by the wall clock.
     pub moved_at: Instant,
+    /// When a tick was last appended because a timer had fallen due.
+    ticked_at: Option<Instant>,
     pub progress: PartitionProgress,
     /// The last append of a plan.
     pub released: AppendNumber,
@@ -108,7 +115,13 @@ impl Station {
                 (Work::Technicians(Box::new(partition)), start)
             }
             (Topic::Activity, None) => (Work::Technicians(Box::new(Partition::new(settings))), watermarks.begin),
-            (_, left_at) => (Work::Check, left_at.map_or(watermarks.begin, |left_at| left_at.offset)),
+            (_, left_at) => {
+                let (work, from) = events::begin(topic, config, left_at, has_told_flags);
+                let from = from.map(|from| consumer.offset_for_time(&at, from)).transpose();
+                let from = from.map_err(ProcessorError::log("looking for the start of what is remembered of", &at))?;
+                let end = left_at.map_or(watermarks.begin, |left_at| left_at.offset);
+                (work, from.unwrap_or(end).clamp(watermarks.begin, end))
+            }
         };
         consumer.seek(&at, start).map_err(ProcessorError::log("seeking in", &at))?;
         let live_from = left_at.map_or(start, |left_at| left_at.offset);
@@ -124,7 +137,29 @@ impl Station {
             // From now on this group's own commit says it, also where no record comes any more.
             ledger.finished(inherited);
         }
-        Ok(Self { at, topic, work, ledger, live_from, clock: None, moved_at: Instant::now(), progress, released: 0, note })
+        Ok(Self { at, topic, work, ledger, live_from, clock: None, moved_at: Instant::now(), ticked_at: None, progress, released: 0, note })
+    }
+
+    /// Whether a tick is to be appended: the log's time stands still here, and may not. Where technicians are, silence is known by the
+    /// time that passes, all the time; elsewhere time matters where a timer has fallen due by now, as far as this machine can tell,
+    /// and once after a takeover, as nobody knows how long nobody was here.
+    pub fn wants_tick(&mut self, now: Instant, tick_every: Duration) -> bool {
+        let silent_for = now.duration_since(self.moved_at);
+        if silent_for < tick_every || self.ticked_at.is_some_and(|at| now.duration_since(at) < tick_every) {
+            return false;
+        }
+        let wants = match (&self.work, self.clock) {
+            (Work::Technicians(_), _) => true,
+            (work, Some(clock)) if self.progress.position >= self.live_from => events::next_due(work).is_some_and(|due| {
+                let left = Duration::from_micros(u64::try_from(due.since(clock)).unwrap_or(0));
+                self.ticked_at.is_none() || silent_for >= left
+            }),
+            _ => false,
+        };
+        if wants {
+            self.ticked_at = Some(now);
+        }
+        wants
     }
 
     /// What may be committed now that could not before.

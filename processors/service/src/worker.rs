@@ -2,6 +2,7 @@
 
 use crate::config::{ProcessorConfig, Share};
 use crate::error::ProcessorError;
+use crate::events::{self, Found};
 use crate::outlet::dead_letter;
 use crate::plans::Plans;
 use crate::station::{Station, Work};
@@ -26,7 +27,7 @@ pub enum Turn {
 }
 
 /// Appends what the processors put out.
-struct Output {
+pub(crate) struct Output {
     producer: Box<dyn Producer>,
     codec: Codec,
     bytes: Vec<u8>,
@@ -34,6 +35,9 @@ struct Output {
     recompute: String,
     dead_letters: String,
     alert_events: String,
+    activity: String,
+    /// Of `alert_events`; flags of technicians go where their log is.
+    pub alert_partitions: i32,
     event_time: bool,
 }
 
@@ -47,6 +51,7 @@ pub struct Worker {
     output: Output,
     pub stations: Vec<Station>,
     effects: Effects,
+    found: Found,
     plans: Option<Plans>,
     /// Everything up to this append is acknowledged.
     acknowledged: AppendNumber,
@@ -67,7 +72,9 @@ impl Worker {
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
             dead_letters: Topic::DeadLetters.full_name(&config.prefix),
+            alert_partitions: if share == Share::Events { alert_partitions(log.as_ref(), &config.prefix)? } else { 0 },
             alert_events: Topic::AlertEvents.full_name(&config.prefix),
+            activity: Topic::Activity.full_name(&config.prefix),
             event_time: config.event_time,
         };
         let plans = match share {
@@ -85,6 +92,7 @@ impl Worker {
             output,
             stations: Vec::new(),
             effects: Effects::default(),
+            found: Found::default(),
             committed_at: Instant::now(),
         })
     }
@@ -144,7 +152,7 @@ impl Worker {
     }
 
     fn handle(&mut self, batch: &Batch) -> Result<(), ProcessorError> {
-        let Self { config, output, stations, effects, consumer, decoder, .. } = self;
+        let Self { config, output, stations, effects, found, consumer, decoder, .. } = self;
         let Some(station) = stations.iter_mut().find(|station| station.at == batch.partition) else { return Ok(()) };
         for record in batch.iter() {
             let decoded = decoder.decode(record.value).map_err(|rejection| ("decode", rejection));
@@ -174,6 +182,15 @@ impl Worker {
                     let number = output.put(effects, &station.at, &record, clock)?;
                     station.ledger.appended(record.offset, number);
                 }
+            } else {
+                let any = checked.as_ref().ok();
+                let taken = events::take(&mut station.work, &record, any, &config.sos, found);
+                taken.map_err(|source| ProcessorError::Events { at: station.at.clone(), source })?;
+                if !found.is_empty() {
+                    station.progress.flags += found.flags() as u64;
+                    let number = output.put_found(found, &station.at, &record, any, clock)?;
+                    station.ledger.appended(record.offset, number);
+                }
             }
             if station.clock.is_none_or(|before| clock > before) {
                 station.clock = Some(clock);
@@ -192,7 +209,7 @@ impl Worker {
                 station.progress.technicians = partition.technicians();
                 station.progress.counters = partition.counters();
             }
-            Work::Check => {
+            Work::Incidents(_) | Work::Queues(_) => {
                 if let Some(clock) = station.clock {
                     station.ledger.finished(Position { offset: station.progress.position, clock });
                 }
@@ -342,7 +359,7 @@ impl Output {
         self.append_to(topic, Destination::ByKey, record, clock)
     }
 
-    fn append_to(
+    pub fn append_to(
         &mut self,
         topic: Topic,
         destination: Destination,
@@ -358,6 +375,7 @@ impl Output {
             Topic::Kpis => &self.kpis,
             Topic::Recompute => &self.recompute,
             Topic::AlertEvents => &self.alert_events,
+            Topic::Activity => &self.activity,
             _ => &self.dead_letters,
         };
         let appended = self.producer.append(name, append);
@@ -365,8 +383,15 @@ impl Output {
     }
 }
 
+fn alert_partitions(log: &dyn Log, prefix: &str) -> Result<i32, ProcessorError> {
+    let topic = Topic::AlertEvents.full_name(prefix);
+    let described =
+        log.describe_topic(&topic).map_err(|source| ProcessorError::Group { doing: "describing the topic of flags", source })?;
+    described.map(|described| described.partitions).ok_or(ProcessorError::UnknownTopic { topic })
+}
+
 /// Where events move the time, an output appears when a clock that never stood still would have brought it out: at once, or
 /// where it `waits` for the second to be over, then.
-fn out_at(as_of: Timestamp, waits: bool) -> Timestamp {
+pub(crate) fn out_at(as_of: Timestamp, waits: bool) -> Timestamp {
     if waits { Timestamp((as_of.second() + 1) * SECOND_US) } else { as_of }
 }

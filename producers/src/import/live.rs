@@ -64,7 +64,7 @@ pub fn plan_as_live(sources: &[Source], options: &ImportOptions, progress: &mut 
     let mut plan = LivePlan::default();
     let (bytes, places) = (&mut plan.bytes, &mut plan.places);
     // The log of a replay is its own: single objects, so that two replays give the same bytes.
-    let parse = ParsePlan { codec: Codec::new(), received_at: None, imported: options.imported };
+    let parse = ParsePlan { codec: Codec::new(), received_at: None, imported: options.imported, sos: options.sos.clone() };
     plan.summary = run(sources, options, parse, progress, &mut |chunk| {
         let base = bytes.len();
         bytes.extend_from_slice(&chunk.bytes);

@@ -38,7 +38,12 @@ pub fn import(
     options: &ImportOptions,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<ImportSummary, ImportError> {
-    let plan = ParsePlan { codec: publisher.codec().clone(), received_at: Some(publisher.now()), imported: options.imported };
+    let plan = ParsePlan {
+        codec: publisher.codec().clone(),
+        received_at: Some(publisher.now()),
+        imported: options.imported,
+        sos: options.sos.clone(),
+    };
     let outcome = run(sources, options, plan, progress, &mut |chunk| {
         for entry in &chunk.entries {
             publisher.append(entry.topic, chunk.key(entry), entry.planned_for, chunk.payload(entry), None)?;

@@ -1,5 +1,6 @@
 //! How files are imported, and the limits of it.
 
+use fieldline_schemas::SosTypes;
 use std::time::Duration;
 
 /// The longest line that is read. A longer one is refused; its first part becomes the dead letter.
@@ -25,6 +26,8 @@ pub struct ImportOptions {
     /// Whether events are history, which pages nobody. `false` only where notifications are recorded instead of sent: a
     /// backtest, which takes the events for new whatever the files say.
     pub imported: bool,
+    /// Operational events that take the emergency lane too, where events are no history.
+    pub sos: SosTypes,
     /// How long the end may wait until everything is durable.
     pub flush_wait_max: Duration,
 }
@@ -32,6 +35,12 @@ pub struct ImportOptions {
 impl Default for ImportOptions {
     fn default() -> Self {
         let parsers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-        Self { parsers, refused_kept_max: REFUSED_KEPT_DEFAULT, imported: true, flush_wait_max: Duration::from_secs(60) }
+        Self {
+            parsers,
+            refused_kept_max: REFUSED_KEPT_DEFAULT,
+            imported: true,
+            sos: SosTypes::default(),
+            flush_wait_max: Duration::from_secs(60),
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::route::{PLAN_RELEASED_BEFORE_US, is_later_plan, lane_of, plan_start, 
 use fieldline_schemas::events::{DeadLetter, DeadLetterReason};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::json::read_json;
-use fieldline_schemas::{AnyRecord, Codec, Kind, Missing, Rejection, Timestamp, Topic, key_in};
+use fieldline_schemas::{AnyRecord, Codec, Kind, Missing, Rejection, SosTypes, Timestamp, Topic, key_in};
 use std::borrow::Cow;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
@@ -23,6 +23,8 @@ pub(super) struct ParsePlan {
     pub received_at: Option<Timestamp>,
     /// What every event says of being imported.
     pub imported: bool,
+    /// Operational events that take the emergency lane too.
+    pub sos: SosTypes,
 }
 
 /// A record that is ready to append; its bytes are the chunk's.
@@ -132,27 +134,18 @@ impl Parser {
         }
         let payload_end = chunk.bytes.len();
         chunk.entries.push(Entry { topic, planned_for: planned_for(&record), at, key_start, payload_start, payload_end });
-        if let Some(lane) = lane_of(&record) {
-            chunk.entries.push(Entry { topic: lane, planned_for: None, at, key_start, payload_start, payload_end });
+        if let Some(lane) = lane_of(&record, &self.plan.sos) {
+            copy_to(lane, None, chunk, &record, at, payload_start..payload_end);
         }
+        // What amends a plan must find it among those that wait, also when its day has come.
         if waits && !is_later {
-            self.copy_to_plans(chunk, &record, at, payload_start..payload_end);
+            copy_to(Topic::Plans, planned_for(&record), chunk, &record, at, payload_start..payload_end);
         }
         chunk.kinds[record.kind() as usize] += 1;
         chunk.events += 1;
         chunk.unmapped += read.unmapped as u64;
         self.last_at = at;
         Ok(())
-    }
-
-    /// What amends a plan must find it among those that wait, also when its day has come.
-    fn copy_to_plans(&self, chunk: &mut ParsedChunk, record: &AnyRecord<'_>, at: Timestamp, payload: Range<usize>) {
-        let key_start = chunk.bytes.len();
-        chunk.bytes.extend_from_slice(&key_in(Topic::Plans, record));
-        let payload_start = chunk.bytes.len();
-        chunk.bytes.extend_from_within(payload);
-        let (planned_for, payload_end) = (planned_for(record), chunk.bytes.len());
-        chunk.entries.push(Entry { topic: Topic::Plans, planned_for, at, key_start, payload_start, payload_end });
     }
 
     /// A bad line is reported and kept as a dead letter. Its source position is the path as it was given, a fingerprint
@@ -211,4 +204,21 @@ fn live_time(record: &AnyRecord<'_>, received_at: Option<Timestamp>) -> Timestam
         _ => None,
     };
     received_at.or(happened_at).unwrap_or(Timestamp::MIN)
+}
+
+/// Another topic's copy of a record that was just encoded, under its key there.
+fn copy_to(
+    topic: Topic,
+    planned_for: Option<TechnicianId>,
+    chunk: &mut ParsedChunk,
+    record: &AnyRecord<'_>,
+    at: Timestamp,
+    payload: Range<usize>,
+) {
+    let key_start = chunk.bytes.len();
+    chunk.bytes.extend_from_slice(&key_in(topic, record));
+    let payload_start = chunk.bytes.len();
+    chunk.bytes.extend_from_within(payload);
+    let payload_end = chunk.bytes.len();
+    chunk.entries.push(Entry { topic, planned_for, at, key_start, payload_start, payload_end });
 }

@@ -30,6 +30,8 @@ pub struct SimulatorConfig {
     pub calls_per_technician_day: f64,
     /// Operational events, for each technician and day.
     pub operational_events_per_technician_day: f64,
+    /// Operational events that name a technician at work, some of them an SOS, for each technician and day.
+    pub alarms_per_technician_day: f64,
 }
 
 impl Default for SimulatorConfig {
@@ -48,6 +50,7 @@ impl Default for SimulatorConfig {
             contacts: true,
             calls_per_technician_day: 2.0,
             operational_events_per_technician_day: 0.2,
+            alarms_per_technician_day: 0.01,
         }
     }
 }
@@ -84,6 +87,9 @@ impl SimulatorConfig {
         }
         if !(0.0..=1_000.0).contains(&self.operational_events_per_technician_day) {
             return refuse("operational_events_per_technician_day", "0 to 1,000");
+        }
+        if !(0.0..=1_000.0).contains(&self.alarms_per_technician_day) {
+            return refuse("alarms_per_technician_day", "0 to 1,000");
         }
         Ok(())
     }

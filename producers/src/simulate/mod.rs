@@ -7,6 +7,7 @@
 //! The same configuration gives the same emissions, on every machine. A technician's day is made when it is due and
 //! kept in a compact form, so that memory grows with the number of technicians and not with the number of days.
 
+mod alarms;
 mod calendar;
 mod config;
 mod corrupt;

@@ -34,6 +34,13 @@ const INCIDENTS: [(&str, EventCategory, Severity, &str); 6] = [
     ("vehicle_fault", EventCategory::Operational, Severity::Warning, "engine light reported"),
 ];
 
+/// How long it takes, as a rule, until somebody looks into an event, and from then until its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looked {
+    pub after_s: f64,
+    pub ended_after_s: f64,
+}
+
 /// The source of everything that is not a technician's phone. A day of it is made at a time.
 #[derive(Debug, Default)]
 pub(super) struct Office {
@@ -84,6 +91,7 @@ impl Office {
         for _ in 0..events {
             self.operational_event(config, calendar, day, &mut random, counts);
         }
+        self.alarms(config, calendar, day, quiet, counts);
         // Stable, so that what is at the same instant keeps the order in which it was made.
         self.pending.sort_by_key(|e| std::cmp::Reverse(e.at));
     }
@@ -192,7 +200,7 @@ impl Office {
         let (event_type, event_category, severity, title) = INCIDENTS[random.between(0, INCIDENTS.len() as i64 - 1) as usize];
         let technician = random.between(0, i64::from(config.technicians) - 1) as u32;
         let names_technician = event_type == "vehicle_fault" || event_type == "stock_low";
-        let mut event = OperationalEvent {
+        let event = OperationalEvent {
             common: common(calendar, EventId(derived_uuid(config.seed, OPERATIONS, self.events)), created_at),
             event_type: Some(Cow::Borrowed(event_type)),
             event_category,
@@ -209,14 +217,27 @@ impl Office {
             vehicle_id: None,
             visit_id: None,
         };
+        self.live_through(config, event, Looked { after_s: 300.0, ended_after_s: 2_700.0 }, random, counts);
+    }
+
+    /// Sends an event, that somebody looked into it, and mostly its end.
+    pub(super) fn live_through(
+        &mut self,
+        config: &SimulatorConfig,
+        mut event: OperationalEvent<'static>,
+        looked: Looked,
+        random: &mut Random,
+        counts: &mut FaultCounts,
+    ) {
+        let created_at = event.common.created_at;
         self.send(config, Topic::Operations, AnyRecord::OperationalEvent(event.clone()), created_at, random, counts);
-        let acknowledged_at = created_at + random.span_us(300.0, 1.0);
+        let acknowledged_at = created_at + random.span_us(looked.after_s, 1.0);
         event.common.revision = 1;
         event.acknowledged_at = Some(acknowledged_at);
         event.acknowledged_by_contact_id = Some(agent(config, random));
         self.send(config, Topic::Operations, AnyRecord::OperationalEvent(event.clone()), acknowledged_at, random, counts);
         if random.chance(0.92) {
-            let resolved_at = acknowledged_at + random.span_us(2_700.0, 1.2);
+            let resolved_at = acknowledged_at + random.span_us(looked.ended_after_s, 1.2);
             event.common.revision = 2;
             event.resolved_at = Some(resolved_at);
             event.resolved_by_contact_id = event.acknowledged_by_contact_id;
@@ -260,13 +281,13 @@ fn agent(config: &SimulatorConfig, random: &mut Random) -> ContactId {
 }
 
 /// A whole number near `mean`, whose mean is `mean`.
-fn number_around(random: &mut Random, mean: f64) -> u64 {
+pub(super) fn number_around(random: &mut Random, mean: f64) -> u64 {
     let spread = 1.0 + random.normal() * 0.1;
     let value = (mean * spread).max(0.0);
     value as u64 + u64::from(random.chance(value.fract()))
 }
 
-fn common(calendar: &Calendar, id: EventId, created_at: Timestamp) -> Common<'static> {
+pub(super) fn common(calendar: &Calendar, id: EventId, created_at: Timestamp) -> Common<'static> {
     let created_at = Timestamp(created_at.0 - created_at.0.rem_euclid(1_000));
     Common {
         id,

@@ -6,7 +6,7 @@ use fieldline_producers::{PublishError, Publisher, PublisherConfig};
 use fieldline_schemas::events::{ActivityType, DeadLetterReason, TechnicianActivity};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::time::{DAY_US, HOUR_US};
-use fieldline_schemas::{AnyRecord, Timestamp, Topic};
+use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +113,43 @@ fn an_emergency_goes_to_the_technicians_log_and_to_the_lane() {
         assert_eq!(found.len(), 1, "{topic:?}");
         assert_eq!((&found[0].record, found[0].key.as_str()), (&sent, TECHNICIAN));
     }
+}
+
+#[test]
+fn the_first_report_of_an_sos_goes_to_operations_and_to_the_lane() {
+    let event = |id: u32, rest: &str| {
+        let id = format!("c14361c9-8a9a-51b6-80ae-{id:012}");
+        format!(
+            r#"{{"event":"operational_event","id":"{id}","created_at":"{NOW}","event_category":"operational","severity":"info"{rest}}}"#
+        )
+    };
+    let named = format!(r#","event_type":"Man_Down","technician_contact_id":"{TECHNICIAN}""#);
+    let sent = [
+        event(1, &named),
+        event(2, r#","event_type":" sos ""#),
+        event(3, r#","event_type":"alarm_triggered""#),
+        event(4, ""),
+        event(5, &format!(r#"{named},"revision":1"#)),
+        event(6, &format!(r#"{named},"resolved_at":"{NOW}""#)),
+        event(7, &format!(r#"{named},"voided":true"#)),
+    ];
+    let keys = |sos: &str| {
+        let log = memory_log();
+        let config = PublisherConfig { now: Some(|| NOW), sos: SosTypes::of_list(sos), ..PublisherConfig::default() };
+        let mut publisher = Publisher::new(log.clone(), config).unwrap();
+        sent.iter().for_each(|text| drop(publisher.publish_json(text).unwrap()));
+        publisher.flush(Duration::from_secs(1)).unwrap();
+        assert_eq!(records_of(&log, Topic::Operations).len(), sent.len());
+        let mut keys: Vec<String> = records_of(&log, Topic::Emergency).into_iter().map(|found| found.key).collect();
+        keys.sort();
+        keys
+    };
+    // By the technician whom it names, else by itself.
+    let mut expected = [TECHNICIAN.to_owned(), "c14361c9-8a9a-51b6-80ae-000000000002".to_owned()];
+    expected.sort();
+    assert_eq!(keys("sos,panic_button,man_down,duress"), expected);
+    assert_eq!(keys("ALARM_triggered , "), ["c14361c9-8a9a-51b6-80ae-000000000003"]);
+    assert!(keys("").is_empty());
 }
 
 #[test]

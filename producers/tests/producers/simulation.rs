@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use fieldline_producers::simulate::{Body, Emission, FaultKind, Faults, Simulator, SimulatorConfig, time_zone};
 use fieldline_schemas::events::{ActivityType as A, DeadLetterReason, TechnicianActivity};
 use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
-use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic, content_hash, validate};
+use fieldline_schemas::{AnyRecord, Codec, SosTypes, Timestamp, Topic, content_hash, validate};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn config(technicians: u32, days: u32, faults: Faults) -> SimulatorConfig {
@@ -240,4 +240,38 @@ fn impossible_configurations_are_refused() {
         let error = Simulator::new(bad).err().unwrap();
         assert!(error.to_string().starts_with(field), "{error}");
     }
+}
+
+/// Alarms about people: each names a technician, most are resolved, some are an SOS, and none changes anything else of the seed.
+#[test]
+fn alarms_name_technicians_and_leave_the_rest_of_a_seed_alone() {
+    let records = |alarms_per_technician_day: f64| {
+        let config = SimulatorConfig { technicians: 500, faults: Faults::none(), alarms_per_technician_day, ..SimulatorConfig::default() };
+        let records: Vec<AnyRecord<'static>> = Simulator::new(config)
+            .unwrap()
+            .filter_map(|emission| match emission.body {
+                Body::Record(record) => Some(record),
+                Body::Corrupt { .. } => None,
+            })
+            .collect();
+        records
+    };
+    let (without, with) = (records(0.0), records(0.1));
+    let (alarms, others): (Vec<_>, Vec<_>) = with
+        .into_iter()
+        .partition(|record| matches!(record, AnyRecord::OperationalEvent(e) if e.source_system.as_deref() == Some("lone worker service")));
+    assert_eq!(others, without);
+    let alarms: Vec<_> = alarms
+        .into_iter()
+        .map(|record| match record {
+            AnyRecord::OperationalEvent(event) => event,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let of_revision = |revision: u32| alarms.iter().filter(move |event| event.common.revision == revision);
+    let first = of_revision(0).count();
+    assert!(first > 30 && alarms.iter().all(|event| event.technician_contact_id.is_some()), "{first}");
+    assert!(of_revision(0).any(|event| SosTypes::default().has(event)) && of_revision(0).any(|event| !SosTypes::default().has(event)));
+    let resolved = of_revision(2).filter(|event| event.resolved_at.is_some() && event.resolved_by_contact_id.is_some()).count();
+    assert!(resolved > first * 3 / 4, "{resolved} of {first}");
 }

@@ -53,6 +53,10 @@ const fn json(kind: Kind) -> &'static str {
     }
 }
 
+/// What earlier releases wrote: every published version but the current one. Logs outlive releases.
+pub const EARLIER: &[(Kind, &str)] =
+    &[(Kind::Flag, include_str!("../../avro/published/flag/1.avsc")), (Kind::Signal, include_str!("../../avro/published/signal/1.avsc"))];
+
 /// The embedded schemas, parsed once.
 #[expect(clippy::expect_used, reason = "the files are part of the program, and a test parses each")]
 pub fn schemas() -> &'static Schemas {

@@ -1,7 +1,7 @@
 //! The schemas that frames name beside ours by fingerprint: one table, shared by every codec of a process.
 
 use super::codec::SchemaId;
-use super::embedded::{fingerprint, schemas};
+use super::embedded::{EARLIER, fingerprint, schemas};
 use super::record::Kind;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -9,7 +9,7 @@ use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::schema_equality::{SchemataEq, StructFieldEq};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Why records of a schema cannot be read, or not be written.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -125,8 +125,23 @@ impl SchemaIds {
         {
             return Kind::ALL.get(index).map(|kind| Route::Fast(*kind));
         }
-        self.learned.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        learned.or_else(|| earlier().get(&id).cloned())
     }
+}
+
+/// What earlier releases wrote, by the fingerprints of their schemas.
+#[expect(clippy::expect_used, reason = "the files are part of the program, and a test reads by each")]
+fn earlier() -> &'static BTreeMap<SchemaId, Route> {
+    static EARLIER_ROUTES: OnceLock<BTreeMap<SchemaId, Route>> = OnceLock::new();
+    EARLIER_ROUTES.get_or_init(|| {
+        let named = |(_, json): &(Kind, &str)| {
+            let schema = Schema::parse_str(json).expect("a published schema parses");
+            let id = SchemaId::Fingerprint(fingerprint(&schema));
+            (id, route(id, json).unwrap_or_else(Route::Refuse))
+        };
+        EARLIER.iter().map(named).collect()
+    })
 }
 
 fn route(id: SchemaId, json: &str) -> Result<Route, SchemaError> {

@@ -32,7 +32,7 @@ macro_rules! each_record {
             AlertAction<'a> [] { id, created_at, alert_id, action, reason, actor_contact_id, note, }
             Flag<'a> [] {
                 alert_id, flag, origin, version, as_of, standing, severity, technician_contact_id, visit_id, caused_by, opened_at,
-                about_at, is_late, location, reasoning,
+                about_at, is_late, location, reasoning, resolved_at, resolved_by_contact_id,
             }
             Delivered<'a> [] { receiver, notification, }
             Alert<'a> [stamp] {
@@ -46,7 +46,7 @@ macro_rules! each_record {
             Silence<'a> [] {
                 id, revision, voided, created_at, until, flag, technician_contact_id, team, actor_contact_id, note,
             }
-            Signal<'a> [] { source_topic, source_partition, source_offset, event, }
+            Signal<'a> [] { source_topic, source_partition, source_offset, event, technician_contact_id, is_emergency, }
             Clearance<'a> [] { id, technician_contact_id, alert_id, created_at, reason, actor_contact_id, }
             Tick [] { since, }
             RecomputeRequest [] { technician_contact_id, event_ids, from, to, partition, offset, clock, caused_by, }

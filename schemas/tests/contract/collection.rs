@@ -6,7 +6,7 @@ use fieldline_schemas::alerts::*;
 use fieldline_schemas::events::*;
 use fieldline_schemas::results::{Finality, Quality};
 use fieldline_schemas::wire::schemas;
-use fieldline_schemas::{Anomaly, Kind, Topic};
+use fieldline_schemas::{Anomaly, Codec, Kind, Topic};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -48,12 +48,12 @@ fn fingerprints_are_those_of_other_avro_tools() {
         (Kind::Delivery, 0x9adf_8634_3656_72ad),
         (Kind::DeviceHeartbeat, 0x309b_b2d8_3f2d_520e),
         (Kind::EpisodeResult, 0xd23d_647c_aed3_dbbe),
-        (Kind::Flag, 0xecf9_1bf5_e424_4b90),
+        (Kind::Flag, 0x215d_50ad_1970_831f),
         (Kind::OperationalEvent, 0x8489_95d0_a78b_1b73),
         (Kind::RecomputeRequest, 0xf541_03aa_f251_cd97),
         (Kind::ShiftPlan, 0x8c7a_d65f_36a7_c4cf),
         (Kind::ShiftResult, 0x44ff_2ed9_f488_9164),
-        (Kind::Signal, 0x4853_938f_0de5_e498),
+        (Kind::Signal, 0x88e3_5b75_c8c1_b39f),
         (Kind::Silence, 0x6c66_9091_a835_5c35),
         (Kind::TechnicianActivity, 0x5846_176d_0097_9f8b),
         (Kind::Tick, 0x0e19_8467_a036_714f),
@@ -85,6 +85,22 @@ fn published_versions_are_dense_and_can_all_be_read() {
             }
         }
     }
+}
+
+/// Logs outlive releases: what an earlier version of a schema wrote is read without anybody's registry. The fingerprints are those
+/// of fastavro.
+#[test]
+fn what_earlier_releases_wrote_is_known() {
+    let earlier = [(Kind::Flag, 0xecf9_1bf5_e424_4b90_u64), (Kind::Signal, 0x4853_938f_0de5_e498)];
+    let versions = |kind: &Kind| names_in(&format!("avro/published/{}", kind.name()), ".avsc").len();
+    assert_eq!(Kind::ALL.iter().map(|kind| versions(kind) - 1).sum::<usize>(), earlier.len());
+    for (kind, fingerprint) in earlier {
+        let frame = [&[0xC3, 0x01][..], &fingerprint.to_le_bytes()].concat();
+        let rejection = Codec::new().decode(&frame).unwrap_err();
+        assert_eq!(rejection.reason, DeadLetterReason::Undecodable, "{kind:?}: {rejection}");
+    }
+    let frame = [&[0xC3, 0x01][..], &[7; 8]].concat();
+    assert_eq!(Codec::new().decode(&frame).unwrap_err().reason, DeadLetterReason::UnknownSchema);
 }
 
 /// The checker must catch what the rule forbids.

@@ -59,7 +59,7 @@ impl Fact<'_> {
         match self {
             Self::ShiftPlan(plan) => Some(plan.technician_contact_id),
             Self::VisitPlan(plan) => Some(plan.technician_contact_id),
-            Self::Signal(signal) => signal.event.technician_contact_id,
+            Self::Signal(signal) => signal.technician(),
             Self::Clearance(clearance) => Some(clearance.technician_contact_id),
             Self::DeviceHeartbeat(heartbeat) => Some(heartbeat.technician_contact_id),
         }

@@ -85,7 +85,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
     let (midnight, day_end) = (simulator.begins_at(), simulator.days_end_at());
     let (from, to) = (midnight + PLAYED_FROM_US, midnight + PLAYED_TO_US);
     let pace = (to.since(from) as f64) / f64::from(seconds.max(1)) / SECOND_US as f64;
-    let mut feeder = Feeder::new(&config.topics_prefix, pipeline.schemas.codec());
+    let mut feeder = Feeder::new(config, pipeline.schemas.codec());
     let mut producer = pipeline.log.producer()?;
     let mut teller = Teller::new(midnight);
     let mut desk = Desk::open(pipeline, &config.topics_prefix)?;
@@ -121,6 +121,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
         feeder.append(&mut *producer, &emission, true)?;
         teller.hear(&emission);
     }
+    producer.flush(FLUSH_WAIT_MAX)?;
     let ends = pipeline.event_ends()?;
     pipeline.tick(&mut *producer, last, end)?;
     pipeline.tick(&mut *producer, Some(end), end + SECOND_US)?;

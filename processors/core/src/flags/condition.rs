@@ -1,6 +1,7 @@
 //! What is so, or will be so if nothing comes: the conditions of the flags about absence, from what the fold knows.
 
 use super::FlagSettings;
+use super::alarm::Alarm;
 use super::device::{Device, Devices};
 use super::reasoning::{self, Moment};
 use crate::fold::{Column, Tail, UnendedShift};
@@ -47,6 +48,11 @@ impl Condition {
         (self.code, self.cause) == (code, cause)
     }
 
+    /// A flag about absence waits until it is clear that nothing is on its way.
+    pub fn is_about_absence(&self) -> bool {
+        self.code != FlagCode::S10
+    }
+
     pub fn severity_at(&self, clock: Timestamp) -> Severity {
         if self.worsens_at.is_some_and(|at| at <= clock) { self.severity.max(Severity::Error) } else { self.severity }
     }
@@ -69,6 +75,10 @@ pub(super) struct Known {
     /// Visits of `windows` with an arrival, real or imputed, and where the episode begins.
     pub attended: Vec<(Timestamp, VisitId)>,
     pub devices: Devices,
+    /// Grave operational events that name the technician.
+    pub alarms: Vec<Alarm>,
+    /// From start to end; only where there are alarms.
+    pub shifts: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Known {
@@ -91,6 +101,7 @@ impl Known {
         found.extend(self.silent_travel(settings));
         // S8. Off shift a device may be switched off.
         found.extend(self.open_shift().into_iter().flat_map(|shift| self.devices.conditions(shift, settings)));
+        found.extend(self.alarms(settings));
         let missed = self.windows.iter().filter(|window| !self.attended.iter().any(|(_, visit)| *visit == window.visit_id));
         found.extend(missed.map(|window| Condition {
             code: FlagCode::S11,
@@ -160,6 +171,7 @@ impl Known {
                 let missed = minutes(settings.check_in_us + settings.check_in_grace_us);
                 format!("lone worker not heard of for {missed} min since {activity} at {}", Moment::full(about))
             }
+            (FlagCode::S10, _) => self.alarm_reasoning(condition, settings),
             (FlagCode::S7, _) => {
                 format!("travelling since {}, for more than {} min", Moment::full(about), minutes(settings.travel_us))
             }

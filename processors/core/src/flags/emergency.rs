@@ -13,13 +13,44 @@ use std::borrow::Cow;
 /// An emergency that was told of. Kept as long as the marker of its record, and for the same reason.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Emergency {
-    id: EventId,
+    pub id: EventId,
     /// Of its last record.
-    appended: Timestamp,
+    pub appended: Timestamp,
     opened_at: Timestamp,
-    about_at: Timestamp,
+    pub about_at: Timestamp,
     is_late: bool,
     is_voided: bool,
+    /// The latest resolution of an operational event that was told to end it.
+    pub cleared_through: Timestamp,
+}
+
+impl Emergency {
+    pub fn new(id: EventId, about_at: Timestamp, clock: Timestamp, late_us: i64) -> Self {
+        let is_late = clock.since(about_at) > late_us;
+        Self { id, appended: clock, opened_at: clock, about_at, is_late, is_voided: false, cleared_through: Timestamp::MIN }
+    }
+
+    pub fn flag(&self, technician: TechnicianId, clock: Timestamp, standing: FlagStanding, reasoning: String) -> Flag<'static> {
+        Flag {
+            alert_id: alert_id(FlagCode::S1, technician, self.id),
+            flag: FlagCode::S1,
+            origin: FlagOrigin::Fold,
+            version: Version(0),
+            as_of: clock,
+            standing,
+            severity: Severity::Critical,
+            technician_contact_id: Some(technician),
+            visit_id: None,
+            caused_by: None,
+            opened_at: self.opened_at,
+            about_at: self.about_at,
+            is_late: self.is_late,
+            location: None,
+            reasoning: Cow::Owned(reasoning),
+            resolved_at: None,
+            resolved_by_contact_id: None,
+        }
+    }
 }
 
 impl Flags {
@@ -31,55 +62,35 @@ impl Flags {
         inserted: &Inserted,
         window: Window,
         late_us: i64,
-    ) -> Option<Flag<'static>> {
+        flags: &mut Vec<Flag<'static>>,
+    ) {
         let clock = window.clock();
         let decides = matches!(inserted, Inserted::Decides { .. });
         let known = self.emergencies.iter_mut().find(|known| known.id == claim.id && known.appended >= window.markers_from());
         let (emergency, standing) = match known {
             Some(known) => {
                 known.appended = clock;
-                let is_new_void = decides && claim.voided && !known.is_voided;
-                known.is_voided |= is_new_void;
-                is_new_void.then_some((*known, FlagStanding::Voided))?
+                if !decides || !claim.voided || std::mem::replace(&mut known.is_voided, true) {
+                    return;
+                }
+                (*known, FlagStanding::Voided)
             }
             None => {
                 let is_emergency = claim.fact.activity_type == ActivityType::EmergencyStop && !claim.fact.imported;
                 if !decides || claim.voided || !is_emergency {
-                    return None;
+                    return;
                 }
                 self.emergencies.retain(|known| known.appended >= window.markers_from());
-                let emergency = Emergency {
-                    id: claim.id,
-                    appended: clock,
-                    opened_at: clock,
-                    about_at: claim.own,
-                    is_late: clock.since(claim.own) > late_us,
-                    is_voided: false,
-                };
+                let emergency = Emergency::new(claim.id, claim.own, clock, late_us);
                 self.emergencies.push(emergency);
                 (emergency, FlagStanding::Raised)
             }
         };
         let reasoning = match standing {
-            FlagStanding::Raised => reasoning::emergency(emergency.about_at, clock),
+            FlagStanding::Raised => reasoning::emergency("emergency_stop", emergency.about_at, clock),
             _ => "the sender withdrew the emergency_stop".to_owned(),
         };
-        Some(Flag {
-            alert_id: alert_id(FlagCode::S1, technician, emergency.id),
-            flag: FlagCode::S1,
-            origin: FlagOrigin::Fold,
-            version: Version(0),
-            as_of: clock,
-            standing,
-            severity: Severity::Critical,
-            technician_contact_id: Some(technician),
-            visit_id: claim.fact.visit_id,
-            caused_by: Some(claim.id),
-            opened_at: emergency.opened_at,
-            about_at: emergency.about_at,
-            is_late: emergency.is_late,
-            location: location(claim.fact.position),
-            reasoning: Cow::Owned(reasoning),
-        })
+        let flag = emergency.flag(technician, clock, standing, reasoning);
+        flags.push(Flag { visit_id: claim.fact.visit_id, location: location(claim.fact.position), ..flag });
     }
 }

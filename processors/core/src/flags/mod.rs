@@ -7,13 +7,16 @@
 //! partition's clock and on when the technician's records came, so that a burst raises nothing that it also withdraws.
 //! An emergency waits for nothing.
 
+mod alarm;
+mod clearing;
 mod condition;
 mod device;
 mod emergency;
-mod reasoning;
+pub(crate) mod reasoning;
 mod settings;
 mod standing;
 
+pub(crate) use clearing::RESOLVED_AHEAD_US;
 pub(crate) use condition::Condition;
 pub use device::Device;
 pub use settings::FlagSettings;

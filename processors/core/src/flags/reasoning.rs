@@ -7,7 +7,7 @@ use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
 use std::fmt;
 
 /// A time of day, with the date where it is needed.
-pub(super) struct Moment {
+pub(crate) struct Moment {
     at: Timestamp,
     has_date: bool,
 }
@@ -53,7 +53,7 @@ pub(super) fn open_shift(shift: &UnendedShift) -> String {
 }
 
 /// How long an emergency took to get here.
-pub(super) fn emergency(created_at: Timestamp, arrived_at: Timestamp) -> String {
+pub(crate) fn emergency(what: &str, created_at: Timestamp, arrived_at: Timestamp) -> String {
     let delay_us = arrived_at.since(created_at);
     let delay = match delay_us {
         ..0 => format!("{} s before its time", -delay_us / SECOND_US),
@@ -61,11 +61,16 @@ pub(super) fn emergency(created_at: Timestamp, arrived_at: Timestamp) -> String 
         MINUTE_US..HOUR_US => format!("{} min later", delay_us / MINUTE_US),
         HOUR_US.. => format!("{} h later", delay_us / HOUR_US),
     };
-    format!("emergency_stop at {}, received {delay}", Moment::full(created_at))
+    format!("{what} at {}, received {delay}", Moment::full(created_at))
+}
+
+/// An operational event that names the subject was resolved.
+pub(crate) fn cleared(resolved_at: Timestamp) -> String {
+    format!("an operational event that concerns it was resolved at {}", Moment::full(resolved_at))
 }
 
 /// Why a flag is no longer true.
-pub(super) fn untrue(standing: FlagStanding, event_at: Option<Timestamp>) -> String {
+pub(crate) fn untrue(standing: FlagStanding, event_at: Option<Timestamp>) -> String {
     match (standing, event_at) {
         (FlagStanding::LateArrival, Some(at)) => format!("an event of {} arrived late", Moment::full(at)),
         (_, Some(at)) => format!("over by an event of {}", Moment::full(at)),

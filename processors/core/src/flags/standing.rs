@@ -5,7 +5,7 @@ use super::condition::{Cause, Condition, Known, Window as VisitWindow};
 use super::device::Device;
 use super::emergency::Emergency;
 use super::reasoning;
-use crate::facts::{ActivityFact, Position, VisitPlanFact};
+use crate::facts::{ActivityFact, Position, SignalFact, VisitPlanFact};
 use crate::partition::{Refolded, Window};
 use fieldline_schemas::alerts::{Flag, FlagCode, FlagOrigin, FlagStanding};
 use fieldline_schemas::events::{ActivityType as Type, Location, Severity};
@@ -36,7 +36,7 @@ pub(crate) enum Mode {
 }
 
 /// Finds when the earliest activity happened that stands and fits.
-type FirstActivity<'a> = dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp> + 'a;
+pub(super) type FirstActivity<'a> = dyn Fn(&dyn Fn(&ActivityFact) -> bool) -> Option<Timestamp> + 'a;
 
 /// The moment at which flags are looked at.
 pub(crate) struct Now<'a> {
@@ -113,11 +113,19 @@ impl Flags {
         self.known.devices.is_empty()
     }
 
-    /// Takes what was derived anew. `plans`: those that stand, where they may have changed.
-    pub fn note(&mut self, refolded: &Refolded, plans: Option<&[VisitPlanFact]>) {
-        if refolded.is_empty() && plans.is_none() {
+    /// Takes what was derived anew. `plans` and `signals`: those that stand, where they may have changed.
+    pub fn note(
+        &mut self,
+        refolded: &Refolded,
+        plans: Option<&[VisitPlanFact]>,
+        signals: Option<&[SignalFact]>,
+        settings: &FlagSettings,
+        first_activity: &FirstActivity<'_>,
+    ) {
+        if refolded.is_empty() && plans.is_none() && signals.is_none() {
             return;
         }
+        self.known.note_alarms(refolded, signals, settings, first_activity);
         if let Some(plans) = plans {
             self.known.windows.clear();
             self.known.windows.extend(plans.iter().map(|plan| VisitWindow {
@@ -150,8 +158,11 @@ impl Flags {
         }
     }
 
-    /// From when on no record has come for long enough.
-    fn quiet_from(&self, now: &Now<'_>) -> Timestamp {
+    /// From when on no record has come for long enough, where the flag waits for that.
+    fn quiet_from(&self, condition: &Condition, now: &Now<'_>) -> Timestamp {
+        if !condition.is_about_absence() {
+            return Timestamp::MIN;
+        }
         let after_gap = now.last_gap.map_or(Timestamp::MIN, |gap| gap + now.settings.gap_hold_us);
         let after_arrival = if self.last_arrival == Timestamp::MIN { Timestamp::MIN } else { self.last_arrival + now.settings.quiet_us };
         after_gap.max(after_arrival)
@@ -172,7 +183,6 @@ impl Flags {
         if conditions.is_empty() && self.raised.is_empty() {
             return;
         }
-        let quiet_from = self.quiet_from(now);
         let live_from = Window::at(now.clock).live_units_from();
         let mut due = None;
         let mut wait = |at: Timestamp| due = Some(due.map_or(at, |due: Timestamp| due.min(at)));
@@ -187,6 +197,7 @@ impl Flags {
                 return false;
             };
             raised.condition = *condition;
+            let quiet_from = self.quiet_from(condition, now);
             let severity = condition.severity_at(now.clock);
             if !raised.is_sure || severity > raised.severity {
                 if quiet_from <= now.clock && mode == Mode::Publish {
@@ -205,10 +216,12 @@ impl Flags {
             if raised.iter().any(|raised| condition.is_about(raised.condition.code, raised.condition.cause)) {
                 continue;
             }
-            let opens_at = condition.due_at.max(quiet_from);
+            let opens_at = condition.due_at.max(self.quiet_from(condition, now));
             if opens_at <= now.clock && mode == Mode::Publish {
                 let severity = condition.severity_at(now.clock);
-                let new = Raised { condition: *condition, opened_at: opens_at, severity, is_sure: true, ended_at: None };
+                // What waits for nothing opens when it is seen.
+                let opened_at = if condition.is_about_absence() { opens_at } else { now.clock };
+                let new = Raised { condition: *condition, opened_at, severity, is_sure: true, ended_at: None };
                 flags.push(self.raise(&new, now));
                 raised.push(new);
                 if let Some(worsens_at) = condition.worsens_at.filter(|at| *at > now.clock) {
@@ -226,7 +239,6 @@ impl Flags {
     pub fn settle(&mut self, now: &Now<'_>, conditions: &mut Vec<Condition>) {
         conditions.clear();
         self.known.conditions(now.settings, conditions);
-        let quiet_from = self.quiet_from(now);
         let arrivals = std::mem::take(&mut self.arrivals);
         self.raised.clear();
         for condition in conditions.iter().filter(|condition| condition.due_at <= now.clock) {
@@ -234,7 +246,7 @@ impl Flags {
                 condition: *condition,
                 opened_at: opened_at(condition.due_at, &arrivals, now),
                 severity: condition.severity_at(now.clock),
-                is_sure: condition.due_at.max(quiet_from) <= now.clock,
+                is_sure: condition.due_at.max(self.quiet_from(condition, now)) <= now.clock,
                 ended_at: None,
             });
         }
@@ -273,9 +285,11 @@ impl Flags {
                 Cause::Event(_) => None,
             },
             FlagCode::S11 => first_activity(&|e| e.visit_id == visit_id && arrives(e.activity_type)),
+            FlagCode::S10 => self.known.stop_near(cause),
             _ => None,
         };
         let standing = match event_at {
+            Some(_) if code == FlagCode::S10 => FlagStanding::LateArrival,
             Some(at) if at < raised.opened_at => FlagStanding::LateArrival,
             Some(_) => FlagStanding::Activity,
             None => FlagStanding::Amended,
@@ -285,7 +299,7 @@ impl Flags {
 
     fn flag(&self, raised: &Raised, standing: FlagStanding, reasoning: String, now: &Now<'_>) -> Flag<'static> {
         let Condition { code, cause, about_at, visit_id, .. } = raised.condition;
-        let needs_place = matches!(code, FlagCode::S4 | FlagCode::S6);
+        let needs_place = matches!(code, FlagCode::S4 | FlagCode::S6 | FlagCode::S10);
         Flag {
             alert_id: alert_id(code, now.technician, cause),
             flag: code,
@@ -302,6 +316,8 @@ impl Flags {
             is_late: false,
             location: location(self.known.tail.position.filter(|_| needs_place)),
             reasoning: Cow::Owned(reasoning),
+            resolved_at: None,
+            resolved_by_contact_id: None,
         }
     }
 }

@@ -7,10 +7,12 @@
 //!              ▲      └──────────── resolve · no longer true ───────────────────┘ │
 //!              └──────────────────────── true again ──────────────────────────────┘
 //! ```
-//! An emergency (S1) is closed by a person with a reason, and by nothing else. Time is the partition's clock: a timer fires
+//! An emergency (S1) is closed by a person with a reason, or by the resolution of an operational event that names its subject, and by
+//! nothing else; an alarm (S10) by a person. Time is the partition's clock: a timer fires
 //! before the record that moved the clock to it, as of that record's time, and the next round is counted from there. So
 //! after an outage a person still gets every round, each with its time to act, and not all of them at once.
 
+mod cleared;
 mod entry;
 mod steps;
 

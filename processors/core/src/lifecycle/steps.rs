@@ -11,6 +11,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 impl Lifecycle {
     pub(super) fn flag(&mut self, flag: &Flag<'_>, moment: Moment, effects: &mut Effects) {
+        if flag.standing == FlagStanding::Cleared {
+            return self.cleared(flag, moment, effects);
+        }
         let id = &*flag.alert_id;
         let entry = self.entries.entry(id.to_owned()).or_default();
         if flag.origin == FlagOrigin::Fold {
@@ -116,6 +119,12 @@ impl Lifecycle {
             }
             return;
         }
+        // It is about what was missing at that moment; whatever comes later is for the person who looks into it.
+        if flag.flag == FlagCode::S10 {
+            let is_voided = flag.standing == FlagStanding::Voided;
+            entry.step(AlertStep::Noted, why, moment, effects, |alert| alert.is_voided |= is_voided);
+            return;
+        }
         entry.is_true = false;
         if entry.state().is_some_and(|state| state != AlertState::Resolved) {
             entry.step(AlertStep::Resolved, why, moment, effects, |alert| {
@@ -201,6 +210,10 @@ impl Lifecycle {
                 actor_contact_id: action.actor_contact_id,
             });
         }
+        self.no_longer_open(technician, id);
+    }
+
+    pub(super) fn no_longer_open(&mut self, technician: TechnicianId, id: &str) {
         if let Some(open) = self.emergencies.get_mut(&technician) {
             open.retain(|emergency| emergency != id);
             if open.is_empty() {
@@ -290,8 +303,9 @@ fn note(known: &mut Vec<Delivered<'static>>, delivery: &Delivery<'_>) {
     }
 }
 
-/// A clearance's id is its action's; of one that is counted on another it follows from both, as one action clears several.
-fn id_of_copy(action: EventId, alert_id: &str) -> EventId {
+/// A clearance's id is its action's; of one that is counted on another, and where an operational event clears, it follows from both,
+/// as one action or event clears several.
+pub(super) fn id_of_copy(action: EventId, alert_id: &str) -> EventId {
     let mut bytes = action.as_bytes().to_vec();
     bytes.extend_from_slice(alert_id.as_bytes());
     EventId(uuid::Uuid::from_u128(xxh3_128(&bytes)))

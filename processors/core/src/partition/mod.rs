@@ -29,7 +29,6 @@ pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US
 
 use crate::definition::Definition;
 use crate::flags::{Device, FlagSettings};
-use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
@@ -299,11 +298,9 @@ impl Partition {
         // After what left the window: that withdraws nothing, and this may.
         technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
         let (inserted, about) = technician.insert(&record.input);
-        if let Some(flag) = technician.emergency(&record.input, &inserted, clock, self.settings.flags.late_us) {
-            let step = technician.take_flag_step(record.offset);
-            let version = self.version(record.offset, step)?;
-            effects.flags.push(Flag { version, ..flag });
-        }
+        let first = effects.flags.len();
+        technician.emergency(&record.input, &inserted, clock, self.settings.flags.late_us, &mut effects.flags);
+        self.stamp_flags(slot, first, record.offset, Some(about.id), effects)?;
         let technician = &mut self.slots[slot as usize];
         let appeared = record.input.appeared(&inserted);
         let (changed, lacks_predecessor, others_from) = match inserted {

@@ -23,7 +23,7 @@ impl Input {
             }
             AnyRecord::ShiftPlan(plan) => Input::ShiftPlan(plan.technician_contact_id, shift_plan(plan, content_hash(record))),
             AnyRecord::VisitPlan(plan) => Input::VisitPlan(plan.technician_contact_id, visit_plan(plan, content_hash(record), definition)),
-            AnyRecord::Signal(signal) => match signal.event.technician_contact_id {
+            AnyRecord::Signal(signal) => match signal.technician() {
                 Some(technician) => Input::Signal(technician, self::signal(signal, received_at)),
                 None => Input::Nothing,
             },
@@ -97,11 +97,11 @@ fn signal(signal: &Signal<'_>, received_at: Timestamp) -> Claim<SignalFact> {
     let partition = signal.source_partition as u16;
     let place = u64::from(partition) << OFFSET_BITS | (signal.source_offset as u64 & ((1 << OFFSET_BITS) - 1));
     let fact = SignalFact {
-        id: common.id,
-        created_at: common.created_at,
-        event_category: event.event_category,
-        severity: event.severity,
-        resolved_at: event.resolved_at,
+        resolved_by: event.resolved_by_contact_id,
+        imported: common.imported,
+        names_technician: event.technician_contact_id.is_some() && event.technician_contact_id == signal.technician(),
+        is_emergency: signal.is_emergency,
+        ..SignalFact::new(common.id, common.created_at, event.event_category, event.severity, event.resolved_at)
     };
     Claim {
         id: common.id,

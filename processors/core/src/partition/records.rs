@@ -58,6 +58,11 @@ impl Records {
         self.visit_plans.standing(window).copied().collect()
     }
 
+    /// The operational events within the window that name the technician.
+    pub fn signals(&self, window: Window) -> Vec<SignalFact> {
+        self.signals.standing(window).filter(|signal| signal.names_technician).copied().collect()
+    }
+
     /// Moves the window, and tells which activities can notice that something left it.
     pub fn advance(&mut self, window: Window) -> Option<Changed> {
         let changed = [
@@ -140,6 +145,7 @@ impl Gathered {
         records.shift_plans.collect(window, always, &mut self.shift_plans);
         records.visit_plans.collect(window, always, &mut self.visit_plans);
         records.signals.collect(window, always, &mut self.signals);
+        self.signals.retain(|signal| signal.names_technician);
         records.clearances.collect(window, always, &mut self.clearances);
         Facts {
             technician_contact_id,

@@ -121,11 +121,12 @@ impl Technician {
         self.records.insert(input, self.window)
     }
 
-    /// What a record, just inserted, says about an emergency.
-    pub fn emergency(&mut self, input: &Input, inserted: &Inserted, clock: Timestamp, late_us: i64) -> Option<Flag<'static>> {
+    /// What a record, just inserted, says about emergencies.
+    pub fn emergency(&mut self, input: &Input, inserted: &Inserted, clock: Timestamp, late_us: i64, flags: &mut Vec<Flag<'static>>) {
         match input {
-            Input::Activity(_, claim) => self.flags.emergency(self.id, claim, inserted, Window::at(clock), late_us),
-            _ => None,
+            Input::Activity(_, claim) => self.flags.emergency(self.id, claim, inserted, Window::at(clock), late_us, flags),
+            Input::Signal(_, claim) => self.flags.signal(self.id, claim, inserted, Window::at(clock), late_us, flags),
+            _ => {}
         }
     }
 
@@ -213,7 +214,11 @@ impl Technician {
         let mut source = Source { technician_contact_id: *id, records, window: *window, gathered: &mut bench.gathered };
         let refolded = self.segments.refold(changed, &mut appeared, clock, rules.definition, &mut source);
         let plans = changed.is_some_and(|changed| changed.visit_plans).then(|| self.records.visit_plans(self.window));
-        self.flags.note(&refolded, plans.as_deref());
+        // A change of signals is one of everything.
+        let signals = (changed == Some(Changed::EVERYTHING)).then(|| self.records.signals(self.window));
+        let (records, window) = (&self.records, self.window);
+        let first_activity = |fits: &dyn Fn(&ActivityFact) -> bool| records.first_activity(window, fits);
+        self.flags.note(&refolded, plans.as_deref(), signals.as_deref(), rules.flags, &first_activity);
         refolded
     }
 

@@ -5,11 +5,11 @@
 //! the end are the same.
 
 use fieldline_processors_core::definition::Definition;
-use fieldline_processors_core::facts::{ActivityFact, Position, ShiftPlanFact, VisitPlanFact};
+use fieldline_processors_core::facts::{ActivityFact, Position, ShiftPlanFact, SignalFact, VisitPlanFact};
 use fieldline_processors_core::flags::Device;
 use fieldline_processors_core::partition::{Claim, Effects, Input, Partition, Path, Position as Place, Record, Settings};
 use fieldline_schemas::alerts::{Flag, FlagStanding};
-use fieldline_schemas::events::ActivityType;
+use fieldline_schemas::events::{ActivityType, EventCategory, Severity};
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
 use fieldline_schemas::time::{HOUR_US, MINUTE_US, SECOND_US};
 use fieldline_schemas::{Anomalies, Timestamp, Version};
@@ -151,6 +151,18 @@ impl Script {
         };
         let claim = Claim { id: fact.id, revision, voided, content: fact.window_end.0 as u128, own: fact.window_start, fact };
         self.arrivals.push((time(at), Input::VisitPlan(technician(), claim)));
+        self
+    }
+
+    /// An operational event of `own` that names the technician: a security alarm, but for what `change` makes of it. An update that
+    /// arrives later stands.
+    pub fn signal(mut self, at: &str, own: &str, name: &'static str, change: impl FnOnce(&mut Claim<SignalFact>)) -> Self {
+        let (id, created_at, arrives_at) = (self.id(name), time(own), time(at));
+        let fact = SignalFact::new(id, created_at, EventCategory::Security, Severity::Warning, None);
+        let mut claim = Claim { id, revision: 0, voided: false, content: arrives_at.0 as u128, own: created_at, fact };
+        change(&mut claim);
+        claim.own = created_at.max(claim.fact.resolved_at.unwrap_or(created_at)).min(arrives_at);
+        self.arrivals.push((arrives_at, Input::Signal(technician(), claim)));
         self
     }
 

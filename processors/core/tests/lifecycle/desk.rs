@@ -40,6 +40,8 @@ fn flag_of(name: &str, origin: FlagOrigin, version: u64, standing: FlagStanding)
         is_late: false,
         location: None,
         reasoning: Cow::Borrowed("because"),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     }
 }
 
@@ -58,6 +60,21 @@ pub fn raised(name: &str, version: u64) -> AnyRecord<'static> {
 pub fn raised_as(name: &str, version: u64, severity: Severity, reasoning: &'static str) -> AnyRecord<'static> {
     let flag = flag_of(name, FlagOrigin::Fold, version, FlagStanding::Raised);
     Flag { severity, reasoning: Cow::Borrowed(reasoning), ..flag }.into()
+}
+
+/// Of something that happened so long after the start.
+pub fn raised_about(name: &str, version: u64, about_us: i64) -> AnyRecord<'static> {
+    Flag { about_at: START + about_us, ..flag_of(name, FlagOrigin::Fold, version, FlagStanding::Raised) }.into()
+}
+/// Person 9 resolved the operational event 77 so long after the start.
+pub fn cleared(name: &str, version: u64, resolved_us: i64) -> AnyRecord<'static> {
+    Flag {
+        caused_by: Some(EventId(uuid::Uuid::from_u128(77))),
+        resolved_at: Some(START + resolved_us),
+        resolved_by_contact_id: Some(ContactId(uuid::Uuid::from_u64_pair(9, 9))),
+        ..flag_of(name, FlagOrigin::Fold, version, FlagStanding::Cleared)
+    }
+    .into()
 }
 
 /// The action numbered `n` of person 9.

@@ -251,7 +251,7 @@ fn clearance_of_an_emergency() {
     for (event_category, severity, minute, expected) in signals {
         let mut scenario = plain.clone();
         let resolved_at = minute.map(at);
-        scenario.signals.push(SignalFact { id: emergency, created_at: at(0), event_category, severity, resolved_at });
+        scenario.signals.push(SignalFact::new(emergency, at(0), event_category, severity, resolved_at));
         wrong.extend(wrong_in(&format!("signal {event_category:?} {severity:?} resolved at {resolved_at:?}"), &scenario, &expected));
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

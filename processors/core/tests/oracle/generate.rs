@@ -282,13 +282,9 @@ fn other_facts(random: &mut Random, scenario: &mut Scenario) {
     }
     for _ in 0..random.below(4) {
         let at = *random.pick(&instants) + *random.pick(&[0, 0, 1, -1, 30 * MINUTE_US]);
-        scenario.signals.push(SignalFact {
-            id: next_id(),
-            created_at: Timestamp(at - HOUR_US),
-            event_category: *random.pick(EventCategory::ALL),
-            severity: *random.pick(Severity::ALL),
-            resolved_at: if random.one_in(5) { None } else { Some(Timestamp(at)) },
-        });
+        let (created_at, category, severity) = (Timestamp(at - HOUR_US), *random.pick(EventCategory::ALL), *random.pick(Severity::ALL));
+        let resolved_at = if random.one_in(5) { None } else { Some(Timestamp(at)) };
+        scenario.signals.push(SignalFact::new(next_id(), created_at, category, severity, resolved_at));
     }
     let emergencies: Vec<_> = scenario.activities.iter().filter(|e| e.activity_type == EmergencyStop).copied().collect();
     for emergency in emergencies {

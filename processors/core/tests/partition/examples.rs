@@ -205,8 +205,7 @@ fn a_conflict_is_flagged_and_a_void_wins_without_one() {
 
 #[test]
 fn of_a_signal_the_last_update_stands_and_a_void_wins_its_revision() {
-    let fact =
-        SignalFact { id: id(1), created_at: START, event_category: EventCategory::Security, severity: Severity::Error, resolved_at: None };
+    let fact = SignalFact::new(id(1), START, EventCategory::Security, Severity::Error, None);
     let claim = Claim { id: id(1), revision: 0, voided: false, content: 5, own: START, fact };
     let resolved = SignalFact { resolved_at: Some(START + 1), ..fact };
     let window = Window::at(START);

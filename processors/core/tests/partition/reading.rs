@@ -151,7 +151,15 @@ fn updates_of_a_signal_are_ordered_by_recording_then_by_source_position() {
             vehicle_id: None,
             visit_id: None,
         };
-        match read(Signal { source_topic: "operations".into(), source_partition: 3, source_offset: offset, event }, EPOCH + HOUR_US) {
+        let signal = Signal {
+            source_topic: "operations".into(),
+            source_partition: 3,
+            source_offset: offset,
+            event,
+            technician_contact_id: None,
+            is_emergency: false,
+        };
+        match read(signal, EPOCH + HOUR_US) {
             Input::Signal(_, claim) => claim,
             other => panic!("{other:?}"),
         }

@@ -242,7 +242,10 @@ fn signal(rng: &mut Rng, who: TechnicianId, created_at: Timestamp, arrivals: &mu
     for update in 0..1 + rng.below(3) {
         arrived = arrived + rng.span(HOUR_US);
         let resolved_at = rng.chance(60).then(|| created_at + rng.span(HOUR_US));
-        let fact = SignalFact { id, created_at, event_category: EventCategory::Security, severity: Severity::Error, resolved_at };
+        let fact = SignalFact {
+            names_technician: rng.chance(90),
+            ..SignalFact::new(id, created_at, EventCategory::Security, Severity::Error, resolved_at)
+        };
         let own = created_at.max(resolved_at.unwrap_or(created_at)).min(arrived);
         let claim = Claim { id, revision: 0, voided: rng.chance(10), content: u128::from(update), own, fact };
         arrivals.push((arrived, Input::Signal(who, claim)));

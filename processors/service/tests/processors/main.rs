@@ -4,6 +4,7 @@
 mod alerts;
 mod bench;
 mod driver;
+mod events;
 mod live;
 mod plans;
 mod takeover;

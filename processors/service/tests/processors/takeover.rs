@@ -130,7 +130,7 @@ fn a_successor_refuses_what_it_can_not_continue_and_says_what_to_do() {
 #[test]
 fn a_retention_that_would_not_let_a_successor_rebuild_is_refused() {
     let log = fieldline_log::memory::MemoryLog::new(MemoryOptions::default());
-    for (topic, hours) in [(Topic::Activity, 203), (Topic::Calls, 1), (Topic::Operations, 1)] {
+    for (topic, hours) in [(Topic::Activity, 203), (Topic::Calls, 1), (Topic::Operations, 1), (Topic::AlertEvents, 1)] {
         let retention = Some(std::time::Duration::from_secs(hours * 3600));
         log.ensure_topic(&fieldline_log::TopicSpec { name: topic.full_name("x."), partitions: 1, retention, compacted: false }).unwrap();
     }

@@ -168,6 +168,8 @@ fn flag(
         is_late: false,
         location: None,
         reasoning: Cow::Owned(reasoning),
+        resolved_at: None,
+        resolved_by_contact_id: None,
     }
 }
 

@@ -203,7 +203,14 @@ fn other_facts_of_a_technician_keep_their_time_and_payload() {
     let mut resolved = operation(2, 10);
     resolved.technician_contact_id = Some(technician(1));
     resolved.resolved_at = Some(at(90));
-    let signal = |event| Signal { source_topic: "operations".into(), source_partition: 2, source_offset: 77, event };
+    let signal = |event| Signal {
+        source_topic: "operations".into(),
+        source_partition: 2,
+        source_offset: 77,
+        event,
+        technician_contact_id: None,
+        is_emergency: false,
+    };
     let clearance = Clearance {
         id: event(3),
         technician_contact_id: technician(1),

@@ -1,0 +1,55 @@
+//! How an emergency ends without a person's word on its alert: an operational event that names the technician is resolved.
+//!
+//! It closes what the log has told of before it came; nobody who resolved it could know of a later one. What is closed stays
+//! closed, whatever becomes of the event.
+
+use super::emergency::Emergency;
+use super::reasoning;
+use super::standing::Flags;
+use crate::facts::SignalFact;
+use crate::partition::{Claim, Inserted, Window};
+use fieldline_schemas::alerts::{Flag, FlagStanding};
+use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::time::MINUTE_US;
+
+/// A resolution further ahead of its arrival than clocks differ has not happened yet, and closes nothing.
+pub(crate) const RESOLVED_AHEAD_US: i64 = 5 * MINUTE_US;
+
+impl Flags {
+    /// What a signal, which was just inserted, says about emergencies.
+    pub fn signal(
+        &mut self,
+        technician: TechnicianId,
+        claim: &Claim<SignalFact>,
+        inserted: &Inserted,
+        window: Window,
+        late_us: i64,
+        flags: &mut Vec<Flag<'static>>,
+    ) {
+        let SignalFact { resolved_at, resolved_by, imported, names_technician, is_emergency, .. } = claim.fact;
+        if !matches!(inserted, Inserted::Decides { .. }) || claim.voided || imported || !names_technician {
+            return;
+        }
+        let clock = window.clock();
+        // Its alert was opened where the event came from, and is closed there by the event's own resolution.
+        if is_emergency {
+            match self.emergencies.iter_mut().find(|known| known.id == claim.id && known.appended >= window.markers_from()) {
+                Some(known) => known.appended = clock,
+                None => self.emergencies.push(Emergency::new(claim.id, claim.fact.created_at, clock, late_us)),
+            }
+        }
+        let Some(resolved_at) = resolved_at.filter(|at| claim.fact.is_grave() && *at <= clock + RESOLVED_AHEAD_US) else { return };
+        let ended = |emergency: &&mut Emergency| {
+            let is_known = emergency.id != claim.id && emergency.appended >= window.markers_from();
+            is_known && emergency.about_at <= resolved_at && emergency.cleared_through < resolved_at
+        };
+        for emergency in self.emergencies.iter_mut().filter(ended) {
+            emergency.cleared_through = resolved_at;
+            flags.push(Flag {
+                resolved_at: Some(resolved_at),
+                resolved_by_contact_id: resolved_by,
+                ..emergency.flag(technician, clock, FlagStanding::Cleared, reasoning::cleared(resolved_at))
+            });
+        }
+    }
+}

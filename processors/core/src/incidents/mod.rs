@@ -1,0 +1,232 @@
+//! A partition of `operations`: events and their updates in log order in; whom each concerns, emergencies, and what nobody
+//! resolves out. A pure function of the log.
+//!
+//! ```text
+//! record ─► clock ─► timers that fell due (S13) ─► does the update stand? ─┬─► signals, into the logs of technicians
+//!                                                                         └─► S1 of an SOS · S13
+//! ```
+//! Of each event the update that stands is remembered, for as long as a technician's log remembers it. Whoever replays that much
+//! goes on with the same outputs as one that never stopped.
+
+mod incident;
+mod sos;
+mod unresolved;
+
+use crate::events::{EventsError, Settings};
+use crate::partition::{GAP_US, MARKERS_US, Position};
+use fieldline_schemas::alerts::Flag;
+use fieldline_schemas::events::OperationalEvent;
+use fieldline_schemas::ids::{EventId, TechnicianId};
+use fieldline_schemas::{Timestamp, Version};
+use incident::{EARLIER_MAX, Incident, Rank};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// An event is forgotten so long after its last update that stood: a technician's log forgets it then.
+pub const REMEMBERED_US: i64 = MARKERS_US;
+
+/// Of one alert a record brings at most one flag by a timer, one by itself, and one that is told again.
+const STEP_TIMER: u8 = 0;
+const STEP_RECORD: u8 = 1;
+const STEP_AGAIN: u8 = 2;
+
+/// A record of the partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    pub offset: i64,
+    pub append_time: Timestamp,
+    pub input: Input<'a>,
+}
+
+/// What it says.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// An event or an update of it, its content hash, and whether it is an SOS.
+    Event(&'a OperationalEvent<'a>, u128, bool),
+    /// Time passes; the writer vouches for the time from `since` on.
+    Tick { since: Option<Timestamp> },
+    /// What could not be understood moves the clock, and nothing else.
+    Nothing,
+}
+
+/// That the record's own event is to be carried into a technician's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    pub technician: TechnicianId,
+    pub is_emergency: bool,
+}
+
+/// What follows from a record, in the order in which it is to be appended. The runner empties it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    pub flags: Vec<Flag<'static>>,
+    pub carried: Vec<Carried>,
+}
+
+impl Effects {
+    pub fn is_empty(&self) -> bool {
+        self.flags.is_empty() && self.carried.is_empty()
+    }
+}
+
+/// The events of one partition.
+#[derive(Debug)]
+pub struct Incidents {
+    settings: Settings,
+    clock: Option<Timestamp>,
+    incidents: BTreeMap<EventId, Incident>,
+    /// When what stands was appended, in that order.
+    remembered: VecDeque<(Timestamp, EventId)>,
+    timers: BTreeSet<(Timestamp, EventId)>,
+    /// Until this offset the log is replayed: nothing is put out.
+    replay_until: Option<i64>,
+    /// Whoever was here before put out the flags by the same settings.
+    has_told_flags: bool,
+}
+
+/// The moment of a record.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    clock: Timestamp,
+    /// Of what the record itself brings.
+    version: Version,
+}
+
+impl Incidents {
+    /// A partition that nobody has read before.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            clock: None,
+            incidents: BTreeMap::new(),
+            remembered: VecDeque::new(),
+            timers: BTreeSet::new(),
+            replay_until: None,
+            has_told_flags: true,
+        }
+    }
+
+    /// A partition that was read up to `committed`. It is to be fed every record from `replay_from(committed.clock)` on; outputs
+    /// begin with the record at `committed`.
+    pub fn rebuild(settings: Settings, committed: Position) -> Self {
+        Self { replay_until: Some(committed.offset), ..Self::new(settings) }
+    }
+
+    /// Whoever was here before had other settings of flags, or none: after the replay what is true is put out again.
+    #[must_use]
+    pub fn telling_flags_again(self) -> Self {
+        Self { has_told_flags: false, ..self }
+    }
+
+    /// The append time from which records must be replayed to rebuild the state at `clock`.
+    pub fn replay_from(clock: Timestamp) -> Timestamp {
+        clock - REMEMBERED_US
+    }
+
+    /// The next instant at which time alone changes something.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the next record of the log.
+    pub fn apply(&mut self, record: &Record<'_>, effects: &mut Effects) -> Result<(), EventsError> {
+        let (flags, carried) = (effects.flags.len(), effects.carried.len());
+        let before = self.clock.unwrap_or(record.append_time);
+        let clock = before.max(record.append_time);
+        self.clock = Some(clock);
+        let is_vouched = matches!(record.input, Input::Tick { since: Some(since) } if since <= before);
+        let timed = self.settings.version(record.offset, STEP_TIMER)?;
+        while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= clock) {
+            self.fire(due, id, timed, (!is_vouched && clock.since(due) > GAP_US).then_some(clock), effects);
+        }
+        self.forget(clock);
+        if let Input::Event(event, content, is_sos) = record.input {
+            let moment = Moment { clock, version: self.settings.version(record.offset, STEP_RECORD)? };
+            self.take(event, content, is_sos, record.offset, moment, effects);
+        }
+        match self.replay_until {
+            Some(until) if record.offset < until => {
+                effects.flags.truncate(flags);
+                effects.carried.truncate(carried);
+            }
+            Some(_) => {
+                self.replay_until = None;
+                if !self.has_told_flags {
+                    self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects);
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &OperationalEvent<'_>, content: u128, is_sos: bool, offset: i64, moment: Moment, effects: &mut Effects) {
+        let id = event.common.id;
+        let rank = Rank::of(event, offset);
+        let known = self.incidents.remove(&id);
+        if let Some(mut known) = known.clone().filter(|known| known.rank > rank || known.has(&rank, content)) {
+            // A copy keeps what stands in memory, as it would be what a replay finds first.
+            if known.content == content && known.rank.is_alike(&rank) {
+                known.appended = moment.clock;
+                self.remembered.push_back((moment.clock, id));
+            }
+            self.incidents.insert(id, known);
+            return;
+        }
+        let alike = known.as_ref().filter(|known| known.rank.is_alike(&rank));
+        let mut earlier = alike.map_or(Vec::new(), |known| [&known.earlier[..], &[known.content]].concat());
+        earlier.drain(..earlier.len().saturating_sub(EARLIER_MAX));
+        let names = event.technician_contact_id;
+        let named = known.as_ref().and_then(|known| known.technician);
+        // Whoever was named before hears that this is over, or what became of it.
+        let concerned = names.into_iter().chain(named.filter(|named| Some(*named) != names));
+        effects.carried.extend(concerned.map(|technician| Carried { technician, is_emergency: is_sos }));
+        let mut incident = Incident {
+            rank,
+            content,
+            earlier,
+            technician: names.filter(|_| !event.common.voided),
+            appended: moment.clock,
+            is_resolved: event.resolved_at.is_some(),
+            sos: known.as_ref().and_then(|known| known.sos.clone()),
+            unresolved: None,
+        };
+        incident.sos(event, is_sos, moment, &self.settings.flags, effects);
+        let due = known.as_ref().and_then(|known| known.unresolved.as_ref()?.due);
+        incident.unresolved(known.as_ref(), event, is_sos, moment, &self.settings.flags, effects);
+        self.reschedule(id, due, incident.unresolved.as_ref().and_then(|unresolved| unresolved.due));
+        self.remembered.push_back((moment.clock, id));
+        self.incidents.insert(id, incident);
+    }
+
+    /// A timer falls due. `late`: the clock, where it has passed that by more than an owner who is there would let it.
+    fn fire(&mut self, due: Timestamp, id: EventId, version: Version, late: Option<Timestamp>, effects: &mut Effects) {
+        self.timers.remove(&(due, id));
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let again = incident.overdue(id, due, version, late, &self.settings.flags, effects);
+        self.timers.extend(again.map(|due| (due, id)));
+    }
+
+    fn reschedule(&mut self, id: EventId, before: Option<Timestamp>, due: Option<Timestamp>) {
+        if let Some(before) = before {
+            self.timers.remove(&(before, id));
+        }
+        self.timers.extend(due.map(|due| (due, id)));
+    }
+
+    /// Lets go of what a technician's log has forgotten too.
+    fn forget(&mut self, clock: Timestamp) {
+        while let Some((appended, id)) = self.remembered.front().copied().filter(|(at, _)| clock.since(*at) > REMEMBERED_US) {
+            self.remembered.pop_front();
+            if self.incidents.get(&id).is_some_and(|incident| incident.appended == appended)
+                && let Some(gone) = self.incidents.remove(&id)
+            {
+                self.reschedule(id, gone.unresolved.and_then(|unresolved| unresolved.due), None);
+            }
+        }
+    }
+
+    /// Puts out what is true by other settings than those of whoever was here before.
+    fn tell_again(&self, moment: Moment, effects: &mut Effects) {
+        effects.flags.extend(self.incidents.iter().filter_map(|(id, incident)| incident.told(*id, moment)));
+    }
+}
