@@ -5,6 +5,7 @@
 mod kafka;
 mod keys;
 mod receivers;
+mod watch;
 
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
@@ -18,8 +19,11 @@ use std::path::{Path, PathBuf};
 
 use keys::{KEYS, Key};
 
-pub use kafka::{KafkaSettings, SaslMechanism};
+#[cfg(test)]
+pub use kafka::Hidden;
+pub use kafka::{KafkaSettings, OAuthSettings, SaslMechanism};
 pub use receivers::Receivers;
+pub use watch::WatchSettings;
 
 /// Validated settings.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ pub struct Config {
     pub alerts: fieldline_processors_core::lifecycle::Settings,
     pub observe_listen: Option<std::net::SocketAddr>,
     pub api: Option<ApiSettings>,
+    pub watch: WatchSettings,
     pub alerts_give_up_hours: u64,
     pub receivers: Receivers,
     pub definition_number: u16,
@@ -177,6 +182,7 @@ impl Config {
             },
             observe_listen: address("observe.listen")?,
             api,
+            watch: WatchSettings::validate(&set, &number)?,
             alerts_give_up_hours: number("alerts.give_up_hours", 1, 8_760)?,
             receivers: Receivers::default(),
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),
@@ -309,6 +315,11 @@ mod tests {
             ("clickhouse.database = \"a; drop\"", "clickhouse.database"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"gssapi\"", "kafka.sasl_mechanism"),
             ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"plain\"", "kafka.user"),
+            ("kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"oauthbearer\"", "kafka.oauth_token_url"),
+            (
+                "kafka.brokers = \"h:1\"\nkafka.sasl_mechanism = \"oauthbearer\"\nkafka.oauth_token_url = \"http://idp/token\"",
+                "https://host/path is wanted",
+            ),
             ("kafka.brokers = \"h:1\"\nkafka.properties = \"linger.ms\"", "kafka.properties"),
             ("registry.url = \"https://h:8081\"", "registry.url"),
             ("registry.url = \"http://u:hunter2@h:8081\"", "registry.url"),

@@ -120,6 +120,7 @@ pub fn connect(kafka: &KafkaSettings) -> Result<Arc<KafkaLog>> {
         key_file: kafka.key_file.clone(),
         key_password: kafka.key_password.as_ref().map(|password| Secret::new(&*password.0)),
     });
+    let oauth = kafka.oauth.as_ref().map(crate::oauth::tokens).transpose()?;
     let properties = kafka.properties.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect();
     Ok(KafkaLog::open(KafkaConfig {
         brokers: kafka.brokers.clone(),
@@ -128,6 +129,7 @@ pub fn connect(kafka: &KafkaSettings) -> Result<Arc<KafkaLog>> {
         replication_factor: kafka.replication_factor,
         tls,
         sasl,
+        oauth,
         properties,
         timeouts: Timeouts { session: kafka.session_timeout, ..Timeouts::default() },
         ..KafkaConfig::default()

@@ -15,6 +15,7 @@ mod cli;
 mod kills;
 mod office;
 mod on_kafka;
+mod people;
 mod real;
 mod recompute;
 mod refused;
@@ -22,6 +23,10 @@ mod support;
 mod tidy;
 mod verify;
 mod whole;
+
+#[path = "../log/registry/tests/registry/server.rs"]
+#[expect(dead_code, reason = "the client's own tests make it misbehave in more ways")]
+mod registry_server;
 
 #[path = "../processors/core/tests/oracle/order.rs"]
 mod order;

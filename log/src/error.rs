@@ -44,6 +44,8 @@ pub enum Error {
     KafkaSetting { name: String, reason: String },
     #[error("{doing}: Kafka answers: {answer}{advice}")]
     Kafka { doing: Box<str>, answer: Box<str>, advice: &'static str },
+    #[error("no token to show to Kafka: {reason}{advice}")]
+    NoToken { reason: Box<str>, advice: &'static str },
     #[error("{doing}: no lasting answer within {waited:?} from {reason}")]
     Unreachable { doing: Box<str>, waited: std::time::Duration, reason: Box<str> },
     #[error("{0}")]

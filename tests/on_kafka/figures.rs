@@ -1,8 +1,8 @@
-//! Figures of taking over: how long a partition stands still when a processor joins or dies, how soon rows follow, and how fast a
-//! state is rebuilt. Only with FIELDLINE_LONG=1: they take minutes, and their limits are wide.
+//! Figures of taking over: how long a partition stands still when a processor joins or dies, and how soon rows
+//! follow. Only with FIELDLINE_LONG=1: they take minutes, and their limits are wide.
 
 use super::{Deployment, SESSION_MS, shared_kafka};
-use crate::support::folder::{Running, wait_until};
+use crate::support::folder::Running;
 use crate::support::is_long;
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
 use fieldline_log::{Log, TopicPartition};
@@ -103,42 +103,4 @@ fn partitions_move_to_a_third_processor_and_from_one_that_is_killed() {
     let gained = || others.iter().flat_map(|(process, bytes)| taken_over(process, *bytes)).collect();
     let (longest, first_row) = watch(&deployment, &log, &gained);
     tell("one of three killed", &gained(), &longest, first_row);
-}
-
-#[test]
-fn a_state_is_rebuilt_after_a_kill() {
-    if left_out("figures of a rebuild") {
-        return;
-    }
-    let Some(kafka) = shared_kafka() else { return };
-    let deployment = Deployment::new(&kafka.bootstrap(), PARTITIONS as u32);
-    let log: Arc<KafkaLog> = KafkaLog::open(KafkaConfig { brokers: kafka.bootstrap(), ..KafkaConfig::default() }).unwrap();
-    let processors = deployment.start("processors");
-    let feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "12500", "--days", "8", "--faults", "none"]);
-    let at = |partition| TopicPartition { topic: format!("{}activity", deployment.prefix()), partition };
-    let ends = || -> i64 { (0..PARTITIONS).map(|partition| log.watermarks(&at(partition)).unwrap().end).sum() };
-    let committed = |partition| {
-        log.committed(&format!("{}processors", deployment.prefix()), &at(partition)).unwrap().map_or(0, |committed| committed.offset)
-    };
-    wait_until("the feeder is through, and the processors are", || {
-        let before = ends();
-        std::thread::sleep(Duration::from_secs(3));
-        let is_quiet = ends() - before < 1_000 && before > 100_000;
-        is_quiet && (0..PARTITIONS).all(|partition| committed(partition) + 100 >= log.watermarks(&at(partition)).unwrap().end)
-    });
-    drop(feeder);
-    let records = ends();
-    processors.kill_all();
-    // Its partitions are free when the group has missed it.
-    std::thread::sleep(Duration::from_millis(SESSION_MS + 1_000));
-    let began = Instant::now();
-    let successor = deployment.start_observed("processors");
-    wait_until("it has all partitions", || taken_over(&successor.process, 0).len() == PARTITIONS as usize);
-    let taken_after = began.elapsed();
-    wait_until("the state is rebuilt", || successor.is_ready());
-    let rebuilt = began.elapsed() - taken_after;
-    let rate = records as f64 / rebuilt.as_secs_f64();
-    println!(
-        "{records} records of 12,500 technicians rebuilt in {rebuilt:?} by one thread ({rate:.0} records/s), {taken_after:?} after the start"
-    );
 }

@@ -5,6 +5,7 @@
 //! beside ten million events.
 
 use super::alerts::{FLUSH_WAIT_MAX, Watched};
+use super::crowd::Crowd;
 use super::shared_kafka;
 use crate::support::folder::{Running, wait_until};
 use crate::support::is_long;
@@ -33,13 +34,13 @@ fn how_long_a_page_takes() {
         watched.deployment.settings.extend(["--set".to_owned(), format!("bulk_nice={bulk_nice}")]);
         // The engine too: it was started without the setting.
         watched.deployment.restart_engine();
-        measure(what, &mut watched);
+        measure(what, &kafka.bootstrap(), &mut watched);
     }
 }
 
-fn measure(what: &str, watched: &mut Watched) {
+fn measure(what: &str, brokers: &str, watched: &mut Watched) {
     let count = if is_long() { 1_000 } else { 100 };
-    let events = if is_long() { "10000000" } else { "600000" };
+    let crowd = Crowd { technicians: if is_long() { 31_250 } else { 3_125 }, days: 8 };
     let roles = start(watched);
     // Connections are made, pages of code are read.
     press(watched, 20, &lane);
@@ -47,8 +48,7 @@ fn measure(what: &str, watched: &mut Watched) {
     tell(&format!("{what}, idle, by activity alone"), &press(watched, count, &activity));
     stop(roles);
 
-    let fed = watched.deployment.run(&["simulate", "--publish", "--technicians", "20000", "--days", "14", "--limit", events]);
-    assert_eq!(fed.code, Some(0), "{fed:?}");
+    crowd.queue(brokers, watched.deployment.prefix());
     let queued = queued(watched);
     let _roles = start(watched);
     wait_until("the backlog is being worked on", || queued - self::queued(watched) > BEGUN_RECORDS);

@@ -1,10 +1,13 @@
 //! The same binary on real Apache Kafka, in processes of their own: engine, processors, sinks, importers.
 
 mod alerts;
+mod crowd;
 mod definitions;
 mod figures;
 mod latency;
+mod rebuild;
 mod refused;
+mod registry;
 mod same_views;
 mod shares;
 mod soak;

@@ -66,7 +66,7 @@ pub(super) fn verdict(code: Code) -> Verdict {
         Code::GroupAuthorizationFailed => Final("; grant this user Describe and Read on the group"),
         Code::ClusterAuthorizationFailed => Final("; grant this user IdempotentWrite, and Create to make topics, on the cluster"),
         Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
-            Final("; check user, password and mechanism against the brokers'")
+            Final("; check user, password (or token) and mechanism against the brokers'")
         }
         Code::UnsupportedVersion | Code::UnsupportedFeature => Final("; fieldline needs Apache Kafka 2.8 or later, or what speaks its protocol"),
         Code::FencedInstanceId => Final("; another process runs with the same instance id: give each process one of its own"),

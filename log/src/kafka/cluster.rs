@@ -8,6 +8,7 @@ use super::native::Failure;
 use super::native::admin::Admin;
 use super::native::outsider::Outsider;
 use super::properties;
+use super::tokens::Tokens;
 use crate::broker::wake::lock;
 use crate::{Error, Result, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -25,6 +26,8 @@ const GIVE_UP_WITHIN: Duration = Duration::from_millis(50);
 pub(super) struct Cluster {
     pub(super) config: KafkaConfig,
     pub(super) admin: Admin,
+    /// Where clients prove themselves by tokens.
+    pub(super) tokens: Option<Arc<Tokens>>,
     giving_up: AtomicBool,
     /// Partition counts of topics that are known to exist.
     topics: Mutex<BTreeMap<String, i32>>,
@@ -37,10 +40,12 @@ impl Cluster {
     /// Returns once a broker answered; that it never does is told here rather than by every later question.
     pub(super) fn open(config: KafkaConfig) -> Result<Self> {
         config.check()?;
-        let admin = Admin::open(&properties::admin(&config))?;
+        let tokens = config.oauth.clone().map(|oauth| Tokens::start(oauth, config.timeouts.connect)).transpose()?;
+        let admin = Admin::open(&properties::admin(&config), tokens.as_deref())?;
         let cluster = Self {
             config,
             admin,
+            tokens,
             giving_up: AtomicBool::new(false),
             topics: Mutex::default(),
             outsiders: Mutex::default(),
@@ -116,7 +121,11 @@ impl Cluster {
 
     /// Whether the brokers do not know our name or password: asking again would not help.
     pub(super) fn refused(&self, doing: &str, context: &Context) -> Result<()> {
-        let Some(answer) = context.refused() else { return Ok(()) };
+        let Some((answer, refused_at)) = context.refused() else { return Ok(()) };
+        if self.tokens.as_ref().is_some_and(|tokens| tokens.is_excused(refused_at)) {
+            context.forgive();
+            return Ok(());
+        }
         let Verdict::Final(advice) = verdict(Code::Authentication) else { return Ok(()) };
         Err(Error::Kafka { doing: doing.into(), answer: answer.into(), advice })
     }
@@ -164,7 +173,7 @@ impl Cluster {
         if let Some(known) = outsiders.get(group) {
             return Ok(Arc::clone(known));
         }
-        let outsider = Arc::new(Outsider::open(&properties::outsider(&self.config, group))?);
+        let outsider = Arc::new(Outsider::open(&properties::outsider(&self.config, group), self.tokens.as_deref())?);
         outsiders.insert(group.to_owned(), Arc::clone(&outsider));
         Ok(outsider)
     }

@@ -1,6 +1,7 @@
 //! How a cluster is reached: what is typed, checked once.
 
 use super::properties::{RESERVED, SECRET_WORDS};
+use super::tokens::OAuth;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -113,6 +114,8 @@ pub struct KafkaConfig {
     pub event_time: bool,
     pub tls: Option<Tls>,
     pub sasl: Option<Sasl>,
+    /// In the place of `sasl`: tokens.
+    pub oauth: Option<OAuth>,
     /// Any property of librdkafka, for producers, consumers and administration alike; those on which the log's promises
     /// rest are refused.
     pub properties: BTreeMap<String, String>,
@@ -129,6 +132,7 @@ impl Default for KafkaConfig {
             event_time: false,
             tls: None,
             sasl: None,
+            oauth: None,
             properties: BTreeMap::new(),
             timeouts: Timeouts::default(),
         }
@@ -149,6 +153,7 @@ impl fmt::Debug for KafkaConfig {
             .field("event_time", &self.event_time)
             .field("tls", &self.tls)
             .field("sasl", &self.sasl)
+            .field("oauth", &self.oauth)
             .field("properties", &properties)
             .field("timeouts", &self.timeouts)
             .finish()
@@ -166,6 +171,9 @@ impl KafkaConfig {
             if let Some((_, reason)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
                 return refuse(name, reason);
             }
+        }
+        if self.sasl.is_some() && self.oauth.is_some() {
+            return refuse("sasl", "names a user and a source of tokens; one of the two is wanted");
         }
         if self.timeouts.session > self.timeouts.poll_interval {
             return refuse("timeouts", "the session timeout is longer than the poll interval");
@@ -193,7 +201,7 @@ impl KafkaConfig {
             Some(("security.protocol", "encryption"))
         } else if self.sasl.as_ref().is_some_and(|sasl| sasl.mechanism != Mechanism::Plain) || mechanism.contains("scram") {
             Some(("sasl", "SCRAM"))
-        } else if mechanism.contains("oauthbearer") {
+        } else if self.oauth.is_some() || mechanism.contains("oauthbearer") {
             Some(("sasl", "OAUTHBEARER"))
         } else {
             None

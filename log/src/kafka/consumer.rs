@@ -55,7 +55,7 @@ impl KafkaConsumer {
         }
         let number = cluster.config.instance_id.as_ref().map(|_| cluster.members.take(group));
         let instance_id = cluster.config.instance_id.as_deref().zip(number.as_ref()).map(|(base, held)| format!("{base}-{}", held.number));
-        let member = Member::open(&properties::consumer(&cluster.config, group, instance_id.as_deref()))?;
+        let member = Member::open(&properties::consumer(&cluster.config, group, instance_id.as_deref()), cluster.tokens.as_deref())?;
         let consumer = Self { cluster, group: group.to_owned(), member, owned: Ownership::default(), told: None, _number: number };
         consumer.done("subscribing", consumer.member.subscribe(topics))?;
         Ok(consumer)

@@ -9,6 +9,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// What the group decided, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) struct Context {
     /// The last complaint, for the text of a timeout, which by itself says nothing.
     reason: Mutex<Option<String>>,
     /// The brokers know us, and refuse us.
-    refused: Mutex<Option<String>>,
+    refused: Mutex<Option<(String, Instant)>>,
     steps: Mutex<VecDeque<GroupStep>>,
     closing: AtomicBool,
 }
@@ -45,8 +46,8 @@ impl Context {
             Code::BrokerTransportFailure | Code::Resolve | Code::SSL | Code::Authentication => tracing::debug!(%code, "{reason}"),
             _ => tracing::warn!(%code, "{reason}"),
         }
-        if matches!(code, Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism) {
-            *lock(&self.refused) = Some(reason.to_owned());
+        if is_refusal(code, reason) {
+            *lock(&self.refused) = Some((reason.to_owned(), Instant::now()));
         }
         // That all brokers are down follows from what was said of each.
         if code != Code::AllBrokersDown {
@@ -59,9 +60,14 @@ impl Context {
         lock(&self.reason).clone()
     }
 
-    /// Set once the brokers refused our name and password.
-    pub(super) fn refused(&self) -> Option<String> {
+    /// Set once the brokers refused our name and password, or our token; and when they last did.
+    pub(super) fn refused(&self) -> Option<(String, Instant)> {
         lock(&self.refused).clone()
+    }
+
+    /// The refusal was of a token that is no more.
+    pub(super) fn forgive(&self) {
+        *lock(&self.refused) = None;
     }
 
     /// From now on the group's steps are answered where they arrive.
@@ -82,6 +88,14 @@ impl Context {
     }
 }
 
+/// Whether the brokers do not want us. A connection that ends in the middle of the greeting has the same code, and so has a broker
+/// that has just closed the session of a token that is over: both pass.
+fn is_refusal(code: Code, reason: &str) -> bool {
+    matches!(code, Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism)
+        && !reason.contains("handshake failed: Local: ")
+        && !reason.contains("Request not valid in current SASL state")
+}
+
 impl ClientContext for Context {
     fn log(&self, level: Level, facility: &str, text: &str) {
         self.said(level, facility, text);
@@ -89,5 +103,26 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.failed(error.rdkafka_error_code().unwrap_or(Code::Unknown), reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_that_is_cut_off_is_no_refusal() {
+        let cases = [
+            ("SASL authentication error: {\"status\":\"invalid_token\"} (after 314ms in state AUTH_REQ)", true),
+            ("SASL authentication error: Authentication failed: Invalid username or password", true),
+            ("SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: ", true),
+            ("SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)", false),
+            ("SASL OAUTHBEARER mechanism handshake failed: Broker: Request not valid in current SASL state: broker's", false),
+        ];
+        for (reason, is_refused) in cases {
+            let context = Context::default();
+            context.failed(Code::Authentication, reason);
+            assert_eq!(context.refused().is_some(), is_refused, "{reason}");
+        }
     }
 }

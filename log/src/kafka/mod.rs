@@ -4,6 +4,7 @@
 //! config ──► properties ──► producer      appends, the acknowledged frontier (in_flight)
 //!                     ├───► consumer      one member of a group (owned: what it holds; trouble: what comes in a record's place)
 //!                     └───► cluster       questions: topics, offsets; asks again while an error passes (answers)
+//! tokens                                  what OAUTHBEARER shows to brokers, renewed in time
 //! native                                  librdkafka's own calls, all that is unsafe
 //! ```
 //!
@@ -25,10 +26,12 @@ mod offsets;
 mod owned;
 mod producer;
 mod properties;
+mod tokens;
 mod topics;
 mod trouble;
 
 pub use config::{KafkaConfig, Mechanism, Sasl, Secret, Timeouts, Tls};
+pub use tokens::{NoToken, OAuth, Token, TokenSource};
 pub use topics::TopicDifference;
 
 use crate::{Committed, Consumer, Log, Producer, Result, TopicDescription, TopicPartition, TopicSpec, Watermarks};

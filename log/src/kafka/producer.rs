@@ -5,6 +5,7 @@ use super::cluster::Cluster;
 use super::context::Context;
 use super::in_flight::InFlight;
 use super::native::refused;
+use super::native::seats::Seat;
 use super::properties;
 use crate::broker::wake::lock;
 use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_RECORDS_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX};
@@ -72,6 +73,7 @@ struct Target {
 
 pub(super) struct KafkaProducer {
     cluster: Arc<Cluster>,
+    _seat: Option<Seat>,
     producer: BaseProducer<Deliveries>,
     targets: Vec<Target>,
     last_target: usize,
@@ -83,10 +85,11 @@ pub(super) struct KafkaProducer {
 
 impl KafkaProducer {
     pub(super) fn open(cluster: Arc<Cluster>, linger: Duration) -> Result<Self> {
-        let producer =
+        let producer: BaseProducer<Deliveries> =
             properties::producer(&cluster.config, linger).create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
+        let seat = cluster.tokens.as_ref().map(|tokens| tokens.seat(producer.client().native_ptr())).transpose()?;
         let (targets, flight) = (Vec::new(), InFlight::default());
-        Ok(Self { cluster, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })
+        Ok(Self { cluster, _seat: seat, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })
     }
 
     fn target(&mut self, topic: &str) -> Result<&Target> {

@@ -67,11 +67,12 @@ fn common(config: &KafkaConfig) -> ClientConfig {
     client.set_log_level(if config.properties.contains_key("debug") { Level::Debug } else { Level::Info });
     client.set("bootstrap.servers", &config.brokers).set("client.id", &config.client_id);
     if !config.properties.contains_key("security.protocol") {
-        let protocol = match (&config.tls, &config.sasl) {
-            (None, None) => "plaintext",
-            (Some(_), None) => "ssl",
-            (None, Some(_)) => "sasl_plaintext",
-            (Some(_), Some(_)) => "sasl_ssl",
+        let has_sasl = config.sasl.is_some() || config.oauth.is_some();
+        let protocol = match (config.tls.is_some(), has_sasl) {
+            (false, false) => "plaintext",
+            (true, false) => "ssl",
+            (false, true) => "sasl_plaintext",
+            (true, true) => "sasl_ssl",
         };
         client.set("security.protocol", protocol);
     }
@@ -90,6 +91,9 @@ fn common(config: &KafkaConfig) -> ClientConfig {
     if let Some(sasl) = &config.sasl {
         client.set("sasl.mechanisms", sasl.mechanism.name());
         client.set("sasl.username", &sasl.username).set("sasl.password", sasl.password.reveal());
+    }
+    if config.oauth.is_some() {
+        client.set("sasl.mechanisms", "OAUTHBEARER");
     }
     client
 }

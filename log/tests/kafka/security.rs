@@ -68,7 +68,11 @@ fn names_passwords_and_rights() {
 #[cfg(feature = "tls")]
 mod with_openssl {
     use super::*;
-    use fieldline_log::kafka::{Timeouts, Tls};
+    use base64::Engine as _;
+    use fieldline_log::kafka::{NoToken, OAuth, Timeouts, Tls, Token, TokenSource};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     #[test]
     fn encryption_with_a_certificate_that_is_believed_or_not() {
@@ -106,5 +110,76 @@ mod with_openssl {
             let text = KafkaLog::open(user("mustard")).map(|_| ()).unwrap_err().to_string();
             assert!(text.contains("check user, password") && !text.contains("mustard"), "{text}");
         }
+    }
+
+    /// A token that says who and until when, and is signed by nobody.
+    fn token(subject: &str, lasts: Duration) -> Token {
+        let expires_at = SystemTime::now() + lasts;
+        let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap().as_millis() as f64 / 1000.0;
+        let claims = format!("{{\"sub\":\"{subject}\",\"iat\":{},\"exp\":{}}}", seconds(SystemTime::now()), seconds(expires_at));
+        let encoded = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+        Token { value: Secret::new(format!("{}.{}.", encoded("{\"alg\":\"none\"}"), encoded(&claims))), expires_at }
+    }
+
+    fn with_tokens(kafka: &Kafka, source: TokenSource) -> KafkaConfig {
+        let oauth =
+            OAuth { source, principal: "fieldline".to_owned(), extensions: [("logicalCluster".to_owned(), "one".to_owned())].into() };
+        KafkaConfig { oauth: Some(oauth), ..config(kafka.sasl_bootstrap()) }
+    }
+
+    #[test]
+    fn tokens_are_renewed_before_they_end_for_every_client_polled_or_not() {
+        const LASTS: Duration = Duration::from_secs(4);
+        let options = KafkaOptions { tokens_for_ms: Some(4_000), ..KafkaOptions::default() };
+        let Some(kafka) = Kafka::start_or_leave_out(options) else { return };
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let source = TokenSource::new(move || {
+            // The second answer is late, and is waited for by nobody who reads or appends.
+            match counted.fetch_add(1, Ordering::Relaxed) {
+                1 => Err(NoToken { reason: "the stand-in is away".into(), is_lasting: false }),
+                _ => Ok(token("fieldline", LASTS)),
+            }
+        });
+        let log = open(with_tokens(&kafka, source));
+        let topic = make_topic(&*log, 1);
+        let mut idle = log.producer().unwrap();
+        append(&*log, &at(&topic, 0), 0..5);
+        let mut member = Member::join(&*log, &name("group"), &topic);
+        member.until_seen(&at(&topic, 0), 5);
+        member.commit_at(&at(&topic, 0)).unwrap();
+        // Over several lives of a token, while brokers close whoever does not renew.
+        let until = Instant::now() + 4 * LASTS;
+        let mut next = 5;
+        while Instant::now() < until {
+            append(&*log, &at(&topic, 0), next..next + 1);
+            next += 1;
+            member.until_seen(&at(&topic, 0), next as usize);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        idle.append(&topic, record(0, &next.to_be_bytes())).unwrap();
+        idle.flush(DEADLINE).unwrap();
+        member.commit_at(&at(&topic, 0)).unwrap();
+        assert!(asked.load(Ordering::Relaxed) >= 5, "{asked:?}");
+        drop((log, member, idle));
+        let after = asked.load(Ordering::Relaxed);
+        std::thread::sleep(LASTS);
+        assert_eq!(asked.load(Ordering::Relaxed), after, "nobody needs tokens any more");
+    }
+
+    #[test]
+    fn no_token_and_a_wrong_one_are_told_and_not_shown() {
+        let options = KafkaOptions { tokens_for_ms: Some(60_000), ..KafkaOptions::default() };
+        let Some(kafka) = Kafka::start_or_leave_out(options) else { return };
+        let none = TokenSource::new(|| Err(NoToken { reason: "the endpoint answers 401".into(), is_lasting: true }));
+        let asked_at = Instant::now();
+        let text = KafkaLog::open(with_tokens(&kafka, none)).map(|_| ()).unwrap_err().to_string();
+        assert!(text.contains("the endpoint answers 401") && text.contains("check the token endpoint"), "{text}");
+        assert!(asked_at.elapsed() < Duration::from_secs(5));
+        // Text that is no token: brokers refuse it.
+        let wrong =
+            TokenSource::new(|| Ok(Token { value: Secret::new("hunter2"), expires_at: SystemTime::now() + Duration::from_secs(600) }));
+        let text = KafkaLog::open(with_tokens(&kafka, wrong)).map(|_| ()).unwrap_err().to_string();
+        assert!(text.contains("token") && !text.contains("hunter2"), "{text}");
     }
 }

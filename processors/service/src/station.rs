@@ -60,9 +60,9 @@ impl Station {
         let watermarks = consumer.watermarks(&at).map_err(ProcessorError::log("asking for the watermarks of", &at))?;
         let own = consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
         let committed = match (&own, share.predecessor()) {
-            (None, Some(predecessor)) => {
-                log.committed(&config.group(predecessor), &at).map_err(ProcessorError::log("asking for what was committed before of", &at))?
-            }
+            (None, Some(predecessor)) => log
+                .committed(&config.group(predecessor), &at)
+                .map_err(ProcessorError::log("asking for what was committed before of", &at))?,
             _ => own.clone(),
         };
         let mut note = Note {
@@ -124,18 +124,7 @@ impl Station {
             // From now on this group's own commit says it, also where no record comes any more.
             ledger.finished(inherited);
         }
-        Ok(Self {
-            at,
-            topic,
-            work,
-            ledger,
-            live_from,
-            clock: None,
-            moved_at: Instant::now(),
-            progress,
-            released: 0,
-            note,
-        })
+        Ok(Self { at, topic, work, ledger, live_from, clock: None, moved_at: Instant::now(), progress, released: 0, note })
     }
 
     /// What may be committed now that could not before.

@@ -29,11 +29,14 @@ pub struct KafkaOptions {
     pub users: Vec<(String, String)>,
     /// A third listener, with TLS.
     pub tls: bool,
+    /// The second listener takes tokens instead of users: any JWT that names a subject, with no signature. Whoever connects must
+    /// show a new one after so many milliseconds.
+    pub tokens_for_ms: Option<u32>,
 }
 
 impl Default for KafkaOptions {
     fn default() -> Self {
-        Self { brokers: 1, properties: Vec::new(), users: Vec::new(), tls: false }
+        Self { brokers: 1, properties: Vec::new(), users: Vec::new(), tls: false, tokens_for_ms: None }
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) struct Plan {
     properties: Vec<(String, String)>,
     users: Vec<(String, String)>,
     certificate: Option<Certificate>,
+    tokens_for_ms: Option<u32>,
 }
 
 impl Plan {
@@ -57,7 +58,13 @@ impl Plan {
         let ports = (0..options.brokers)
             .map(|_| Ports { plain: free_port(), sasl: free_port(), tls: free_port(), controller: free_port() })
             .collect();
-        Self { ports, properties: options.properties.clone(), users: options.users.clone(), certificate }
+        Self {
+            ports,
+            properties: options.properties.clone(),
+            users: options.users.clone(),
+            certificate,
+            tokens_for_ms: options.tokens_for_ms,
+        }
     }
 
     pub(crate) fn server_properties(&self, number: usize, data: &Path) -> String {
@@ -66,7 +73,7 @@ impl Plan {
         let voters = self.ports.iter().enumerate().map(|(number, ports)| format!("{}@127.0.0.1:{}", number + 1, ports.controller));
         let with_users = !self.users.is_empty();
         let mut listeners = format!("PLAINTEXT://127.0.0.1:{plain}");
-        if with_users {
+        if with_users || self.tokens_for_ms.is_some() {
             _ = write!(listeners, ",SASL_PLAINTEXT://127.0.0.1:{sasl}");
         }
         if self.certificate.is_some() {
@@ -106,6 +113,17 @@ impl Plan {
                 ("listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config".to_owned(), format!("{scram} required;")),
                 ("authorizer.class.name".to_owned(), "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
                 ("super.users".to_owned(), format!("User:ANONYMOUS;User:{}", self.users[0].0)),
+            ]);
+        }
+        if let Some(for_ms) = self.tokens_for_ms {
+            let module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+            lines.extend([
+                ("sasl.enabled.mechanisms".to_owned(), "OAUTHBEARER".to_owned()),
+                (
+                    "listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config".to_owned(),
+                    format!("{module} required unsecuredLoginStringClaim_sub=\"broker\";"),
+                ),
+                ("connections.max.reauth.ms".to_owned(), for_ms.to_string()),
             ]);
         }
         if let Some(certificate) = &self.certificate {

@@ -1,9 +1,11 @@
 //! Questions and orders to the cluster as a whole, each a request with an answer.
 #![expect(unsafe_code, reason = "the admin calls that the safe crate lacks: topic ids")]
 
+use super::seats::Seat;
 use super::text::{c, check, check_error, owned};
 use super::{Failure, ms, open};
 use crate::kafka::context::Context;
+use crate::kafka::tokens::Tokens;
 use crate::{Result, TopicPartition};
 use rdkafka::bindings::{self as sys, rd_kafka_admin_op_t as Op};
 use rdkafka::client::Client;
@@ -34,13 +36,16 @@ pub(in crate::kafka) struct NewTopic<'a> {
 type Answer<T> = std::result::Result<T, Failure>;
 
 pub(in crate::kafka) struct Admin {
+    _seat: Option<Seat>,
     client: Client<Context>,
 }
 
 impl Admin {
-    pub(in crate::kafka) fn open(config: &ClientConfig) -> Result<Self> {
+    pub(in crate::kafka) fn open(config: &ClientConfig, tokens: Option<&Tokens>) -> Result<Self> {
         // As a consumer without a group: the metadata requests of a producer make topics.
-        Ok(Self { client: open(config, RDKafkaType::RD_KAFKA_CONSUMER, false)? })
+        let client = open(config, RDKafkaType::RD_KAFKA_CONSUMER, false)?;
+        let seat = tokens.map(|tokens| tokens.seat(client.native_ptr())).transpose()?;
+        Ok(Self { _seat: seat, client })
     }
 
     pub(in crate::kafka) fn context(&self) -> &Arc<Context> {

@@ -1,10 +1,12 @@
 //! A member of a group: joining, reading in batches, taking over and giving up partitions.
 #![expect(unsafe_code, reason = "librdkafka's calls for batches, for taking over one partition, and for closing")]
 
+use super::seats::Seat;
 use super::text::{c, check, check_error};
 use super::{Failure, ms, open};
 use crate::Result;
 use crate::kafka::context::Context;
+use crate::kafka::tokens::Tokens;
 use rdkafka::bindings as sys;
 use rdkafka::client::Client;
 use rdkafka::types::{RDKafkaErrorCode as Code, RDKafkaType};
@@ -86,6 +88,7 @@ impl Drop for Message<'_> {
 
 /// One member of a group.
 pub(in crate::kafka) struct Member {
+    _seat: Option<Seat>,
     client: Client<Context>,
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// Where a pull's messages are put by librdkafka.
@@ -96,8 +99,9 @@ pub(in crate::kafka) struct Member {
 unsafe impl Send for Member {}
 
 impl Member {
-    pub(in crate::kafka) fn open(config: &ClientConfig) -> Result<Self> {
+    pub(in crate::kafka) fn open(config: &ClientConfig, tokens: Option<&Tokens>) -> Result<Self> {
         let client = open(config, RDKafkaType::RD_KAFKA_CONSUMER, true)?;
+        let seat = tokens.map(|tokens| tokens.seat(client.native_ptr())).transpose()?;
         // Safety: a live consumer. Its log and errors are to come through the one queue that is polled.
         let queue = unsafe {
             sys::rd_kafka_poll_set_consumer(client.native_ptr());
@@ -106,7 +110,7 @@ impl Member {
         let Some(queue) = NonNull::new(queue) else {
             return Err(crate::Error::KafkaSetting { name: "group.id".to_owned(), reason: "the client has no group".to_owned() });
         };
-        Ok(Self { client, queue, pulled: Vec::new() })
+        Ok(Self { _seat: seat, client, queue, pulled: Vec::new() })
     }
 
     fn raw(&self) -> *mut sys::rd_kafka_t {

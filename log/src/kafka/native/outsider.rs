@@ -4,9 +4,11 @@
 //! while it is under way (librdkafka issues 3663 and 4605, open; seen here when a broker was killed).
 #![expect(unsafe_code, reason = "the call waits without polling, which the safe crate's consumer does not offer")]
 
+use super::seats::Seat;
 use super::text::check;
 use super::{Failure, ms, open};
 use crate::kafka::context::Context;
+use crate::kafka::tokens::Tokens;
 use crate::{Committed, Result, TopicPartition};
 use rdkafka::bindings as sys;
 use rdkafka::client::Client;
@@ -17,13 +19,16 @@ use std::time::Duration;
 
 /// A client of a group that is no member of it.
 pub(in crate::kafka) struct Outsider {
+    _seat: Option<Seat>,
     client: Client<Context>,
 }
 
 impl Outsider {
     /// `config` names the group.
-    pub(in crate::kafka) fn open(config: &ClientConfig) -> Result<Self> {
-        Ok(Self { client: open(config, RDKafkaType::RD_KAFKA_CONSUMER, false)? })
+    pub(in crate::kafka) fn open(config: &ClientConfig, tokens: Option<&Tokens>) -> Result<Self> {
+        let client = open(config, RDKafkaType::RD_KAFKA_CONSUMER, false)?;
+        let seat = tokens.map(|tokens| tokens.seat(client.native_ptr())).transpose()?;
+        Ok(Self { _seat: seat, client })
     }
 
     pub(in crate::kafka) fn context(&self) -> &Arc<Context> {

@@ -8,11 +8,13 @@
 //! An emergency waits for nothing.
 
 mod condition;
+mod device;
 mod emergency;
 mod reasoning;
 mod settings;
 mod standing;
 
 pub(crate) use condition::Condition;
+pub use device::Device;
 pub use settings::FlagSettings;
 pub(crate) use standing::{Flags, Mode, Now};

@@ -6,7 +6,7 @@ use super::policy::{Outcome, retry_after};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{Method, Request};
+use http::{Method, Request, request};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -46,7 +47,7 @@ impl Sent {
     }
 }
 
-/// Connections to one receiver.
+/// Connections to one server.
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -56,36 +57,23 @@ pub struct HttpClient {
 impl HttpClient {
     /// The text says what is wrong with the authorities' file.
     pub fn new(endpoint: &Endpoint, deadlines: Deadlines) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        match &endpoint.ca_file {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(path) => {
-                let unreadable = |error: &dyn std::fmt::Display| format!("reading the certificates of {}: {error}", path.display());
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-                    let added = certificate.map(|certificate| roots.add(certificate));
-                    added.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
-                }
-                if roots.is_empty() {
-                    return Err(unreadable(&"it holds none"));
-                }
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(|error| format!("preparing TLS: {error}"))?.with_root_certificates(roots).with_no_client_auth();
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(deadlines.connect));
-        connector.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+        let connector = https_connector(endpoint.ca_file.as_deref(), deadlines.connect)?;
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_MAX).pool_timer(TokioTimer::new()).build(connector);
         Ok(Self { client, deadlines })
     }
 
     /// Posts a JSON body.
     pub async fn post(&self, url: &str, headers: &[(&'static str, String)], body: String) -> Sent {
-        let mut request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json");
-        request = request.header(USER_AGENT, concat!("fieldline/", env!("CARGO_PKG_VERSION")));
+        self.exchange(Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json"), headers, body).await
+    }
+
+    /// Asks for a page; what it says is of no interest.
+    pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Sent {
+        self.exchange(Request::builder().method(Method::GET).uri(url), headers, String::new()).await
+    }
+
+    async fn exchange(&self, request: request::Builder, headers: &[(&'static str, String)], body: String) -> Sent {
+        let mut request = request.header(USER_AGENT, concat!("fieldline/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers {
             // An alert's id may hold any text, a header may not.
             let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else {
@@ -124,6 +112,33 @@ impl HttpClient {
         };
         tokio::time::timeout(self.deadlines.attempt, talk).await.unwrap_or_else(|_| Sent::timed_out(self.deadlines.attempt))
     }
+}
+
+/// Connections by HTTP and HTTPS that believe the authorities of a PEM file, or the public ones. The text says what is wrong with
+/// the file.
+pub fn https_connector(ca_file: Option<&Path>, connect: Duration) -> Result<HttpsConnector<HttpConnector>, String> {
+    let mut roots = RootCertStore::empty();
+    match ca_file {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let unreadable = |error: &dyn std::fmt::Display| format!("reading the certificates of {}: {error}", path.display());
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+                let added = certificate.map(|certificate| roots.add(certificate));
+                added.map_err(|error| unreadable(&error))?.map_err(|error| unreadable(&error))?;
+            }
+            if roots.is_empty() {
+                return Err(unreadable(&"it holds none"));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let tls = tls.map_err(|error| format!("preparing TLS: {error}"))?.with_root_certificates(roots).with_no_client_auth();
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(connect));
+    connector.set_nodelay(true);
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector))
 }
 
 /// The errors' own texts name neither address nor content.
