@@ -84,6 +84,9 @@ pub enum Command {
     },
     /// Makes the tables and views in ClickHouse, or brings them up to date. `run` and the other commands do so too.
     Migrate,
+    /// Makes roles on a ClickHouse server (writer, analyst, safety, compliance, recordings, admin), and for each that only reads a
+    /// database of the views and columns that it may see. Repeat it after a release that changed views.
+    Roles(Roles),
     /// The embedded ClickHouse engine: where it is, or fetch it.
     Engine {
         #[command(subcommand)]
@@ -188,6 +191,13 @@ pub struct Sql {
     /// Any ClickHouse output format.
     #[arg(long, default_value = "PrettyCompactMonoBlock")]
     pub format: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Roles {
+    /// Prints the statements for somebody else to run, instead of running them. One holds a new secret key for pseudonyms.
+    #[arg(long)]
+    pub print: bool,
 }
 
 #[derive(Args, Debug)]

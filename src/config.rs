@@ -5,6 +5,7 @@
 mod kafka;
 mod keys;
 mod receivers;
+mod watch;
 
 use anyhow::{Context, Result, bail, ensure};
 use fieldline_processors_core::definition::DEFINITION;
@@ -20,6 +21,7 @@ use keys::{KEYS, Key};
 
 pub use kafka::{KafkaSettings, SaslMechanism};
 pub use receivers::Receivers;
+pub use watch::WatchSettings;
 
 /// Validated settings.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub struct Config {
     pub alerts: fieldline_processors_core::lifecycle::Settings,
     pub observe_listen: Option<std::net::SocketAddr>,
     pub api: Option<ApiSettings>,
+    pub watch: WatchSettings,
     pub alerts_give_up_hours: u64,
     pub receivers: Receivers,
     pub definition_number: u16,
@@ -176,6 +179,7 @@ impl Config {
             },
             observe_listen: address("observe.listen")?,
             api,
+            watch: WatchSettings::validate(&set, &number)?,
             alerts_give_up_hours: number("alerts.give_up_hours", 1, 8_760)?,
             receivers: Receivers::default(),
             definition_number: numbered.map_or(DEFINITION, |number| number as u16),

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Recompute(arguments) => done(commands::recompute::run(&config, &arguments)),
         Command::Topics { action } => commands::topics::run(&config, &action).unwrap_or_else(|error| done(Err(error))),
         Command::Migrate => done(commands::migrate_only(&config)),
+        Command::Roles(arguments) => done(commands::roles::run(&config, &arguments)),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),
         Command::Config => {
             print!("{}", config::sample());

@@ -8,9 +8,11 @@
 //! emergency ─► lane ──────► alert_events ─► lifecycle ─► alerts
 //! flags of the processors ──┘                   └─► activity (clearances)
 //! alerts ─► delivery ─► receivers
+//! watch ─► emergency ─► … ─► beats ─► watch
 //! ```
 
 mod watched;
+mod watching;
 
 use crate::config::Config;
 use crate::engine::Database;
@@ -26,6 +28,7 @@ use fieldline_schemas::time::{HOUR_US, MINUTE_US};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_sinks::deliver::{self, DeliverConfig, DeliverControl, policy};
+use fieldline_sinks::watch::WatchControl;
 use fieldline_sinks::{BatchLimits, ClickHouseTarget, SinkConfig, SinkControl, history, raw_sink, results_sink};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,6 +81,7 @@ pub struct Pipeline {
     sinks: [Arc<SinkControl>; 2],
     history: Arc<SinkControl>,
     delivery: Arc<DeliverControl>,
+    watch: Arc<WatchControl>,
     ended: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<Result<()>>)>,
 }
@@ -110,6 +114,7 @@ impl Pipeline {
             sinks: [SinkControl::new(), SinkControl::new()],
             history: SinkControl::new(),
             delivery: Arc::default(),
+            watch: WatchControl::new(),
             ended: Arc::default(),
             threads: Vec::new(),
         };
@@ -215,6 +220,7 @@ impl Pipeline {
             alerts: [("lane", Arc::clone(&self.lane)), ("lifecycle", Arc::clone(&self.lifecycle))],
             sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
             delivery: Arc::clone(&self.delivery),
+            watch: Arc::clone(&self.watch),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
             schemas: self.schemas.clone(),
             ended: Arc::clone(&self.ended),
@@ -258,6 +264,8 @@ impl Pipeline {
             self.wait_for(share.group(), &theirs)?;
         }
         self.wait_for("raw-sink", events)?;
+        let people = self.ends(&[Topic::Contacts, Topic::AlertEvents])?;
+        self.wait_for("raw-sink", &people)?;
         self.drain_history(&results)
     }
 
@@ -354,6 +362,7 @@ impl Pipeline {
     pub fn stop(mut self) -> Result<()> {
         self.stop.stop();
         self.delivery.stop();
+        self.watch.stop();
         self.sinks.iter().chain([&self.history]).for_each(|control| control.stop());
         let mut outcome = Ok(());
         for (name, thread) in self.threads.drain(..) {

@@ -1,12 +1,18 @@
 //! Alerts as people meet them: on the command line beside a `run`, over HTTP behind a token, in a backtest, in the demo.
 
+use crate::support::desk::SafetyDesk;
 use crate::support::events;
-use crate::support::folder::Folder;
+use crate::support::folder::{Folder, wait_until};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 /// Status of a request to `address`.
 fn status(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> u16 {
+    answer(address, method, path, token, body).split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The whole answer.
+fn answer(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
@@ -16,7 +22,7 @@ fn status(address: &str, method: &str, path: &str, token: Option<&str>, body: &s
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.split(' ').nth(1).unwrap().parse().unwrap()
+    answer
 }
 
 #[test]
@@ -56,12 +62,43 @@ fn a_running_process_takes_actions_from_commands_and_over_http() {
     let acknowledge = "/v1/alerts/S5:a:b/acknowledge";
     assert_eq!(status(address, "POST", acknowledge, None, "{}"), 401);
     assert_eq!(status(address, "POST", acknowledge, Some("another token altogether"), "{}"), 401);
-    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), "{}"), 202);
+    let known = format!("/v1/alerts/{}/note", alert["alert_id"].as_str().unwrap());
+    assert_eq!(status(address, "POST", &known, Some(TOKEN), "{\"note\":\"seen\"}"), 202);
+    assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), "{}"), 404, "nobody has opened it");
     assert_eq!(status(address, "POST", "/v1/alerts/S1:a:b/resolve", Some(TOKEN), "{}"), 400);
     assert_eq!(status(address, "POST", "/v1/alerts/S5:a:b/explode", Some(TOKEN), "{}"), 404);
     assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), &format!("{{\"note\":\"{}\"}}", "x".repeat(200_000))), 413);
     assert_eq!(status(address, "GET", "/v1/alerts?flag=S5'%20OR%201", Some(TOKEN), ""), 200);
     assert!(!said.contains(TOKEN), "{said}");
+}
+
+/// Synthetic emergencies go round while nobody but the metrics and the switch outside hears of them.
+#[test]
+fn the_watch_pings_outside_and_leaves_no_trace_where_people_look() {
+    let (folder, outside) = (Folder::new(), SafetyDesk::start());
+    let ping = format!("watch.ping_url={}", outside.url);
+    let mut run = folder.spawn(&["--set", "watch.beat_seconds=1", "--set", &ping, "--set", "observe.listen=127.0.0.1:0", "run"]);
+    run.wait_until_said("fieldline runs on");
+    wait_until("the switch outside is pinged", || outside.told().len() >= 3);
+    let said = run.said("stderr");
+    let address = said.split("metrics at http://").nth(1).unwrap().split('/').next().unwrap();
+    let page = answer(address, "GET", "/metrics", None, "");
+    let value = |name: &str| -> f64 {
+        let line = page.lines().find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+        line.unwrap_or_else(|| panic!("no {name} in {page}")).rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(value("fieldline_watch_beat_age_seconds") < 30.0, "{page}");
+    assert!(value("fieldline_watch_beat_seconds_count") >= 24.0, "each beat goes through eight partitions: {page}");
+    assert!(value("fieldline_watch_pings_total{outcome=\"acknowledged\"}") >= 2.0, "{page}");
+    assert_eq!(status(address, "GET", "/readyz", None, ""), 200);
+    // What is not there yet would come within a second.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    for view in
+        ["alerts", "alerts_history", "safety_board", "alert_deliveries", "technician_activity", "emergencies_undelivered", "dead_letters"]
+    {
+        assert_eq!(folder.number(&format!("SELECT count() FROM {view}")), 0, "{view}");
+    }
+    assert!(!run.said("stderr").contains("ALERT"), "{}", run.said("stderr"));
 }
 
 #[test]

@@ -180,10 +180,12 @@ fn standard_input_can_be_imported_and_asked() {
 }
 
 #[test]
-fn a_relative_data_folder_is_taken_from_where_the_command_is_given() {
+fn a_relative_data_folder_is_taken_from_where_the_command_is_given_and_no_settings_of_others() {
     let folder = Folder::new();
     let beside = folder.path().parent().unwrap().to_owned();
     std::fs::create_dir_all(beside.join("here/log")).unwrap();
+    // Somebody else's: the engine would take users and settings from it.
+    std::fs::write(beside.join("config.xml"), "<clickhouse><users_config>nowhere.xml</users_config></clickhouse>").unwrap();
     let mut command = bare_command();
     command.current_dir(&beside).args(["--data-dir", "./here", "sql", "--format", "TSV", "SELECT count() FROM shifts"]);
     let outcome = Running::start(command).finish();

@@ -15,6 +15,7 @@ mod cli;
 mod kills;
 mod office;
 mod on_kafka;
+mod people;
 mod real;
 mod recompute;
 mod refused;

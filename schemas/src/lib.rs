@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod anomaly;
+pub mod beat;
 pub mod content;
 mod derived;
 pub mod events;

@@ -43,6 +43,7 @@ topics! {
     Alerts = "alerts"
     Deliveries = "deliveries"
     DeadLetters = "dead_letters"
+    Beats = "beats"
 }
 
 /// What a topic is and how it is to be created.

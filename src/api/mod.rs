@@ -8,6 +8,9 @@
 //! | `POST /v1/silences` | body: `until`, and what must fit |
 //! | `POST /v1/alerts/test` | body: `severity`; tries the way to the receivers |
 //!
+//! What is done about an alert that the tables do not show is answered 404, after a while, and is in the log all the same. A process
+//! without the role sinks cannot know, and answers 202.
+//!
 //! Every request carries `Authorization: Bearer <token>`. An answer that is no success has `{"error": "…"}`.
 
 mod local;
@@ -26,6 +29,7 @@ use fieldline_sinks::clickhouse::Database;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use local::{Local, LocalFile, call};
 
@@ -107,6 +111,7 @@ async fn answer(status: StatusCode, work: impl FnOnce() -> Result<serde_json::Va
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(body)) => (status, Json(body)).into_response(),
         Ok(Err(error)) if error.is::<Unfit>() => refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+        Ok(Err(error)) if error.is::<Unknown>() => refusal(StatusCode::NOT_FOUND, &error.to_string()),
         Ok(Err(error)) => {
             tracing::warn!(error = format!("{error:#}"), "a request about alerts failed");
             refusal(StatusCode::SERVICE_UNAVAILABLE, &format!("{error:#}"))
@@ -134,7 +139,37 @@ async fn act(State(api): State<Arc<Api>>, Path((alert_id, action)): Path<(String
     let Some(action) = ActionKind::from_symbol(&action) else {
         return refusal(StatusCode::NOT_FOUND, "acknowledge, resolve and note are what can be done with an alert");
     };
-    answer(StatusCode::ACCEPTED, move || Ok(serde_json::json!({ "id": api.desk.act(&alert_id, action, remark)?.to_string() }))).await
+    let act = move || {
+        // First of all it is written: an acknowledgement must not be lost because tables are behind.
+        let id = api.desk.act(&alert_id, action, remark)?;
+        if is_unknown(&api, &alert_id) {
+            return Err(Unknown(alert_id).into());
+        }
+        Ok(serde_json::json!({ "id": id.to_string() }))
+    };
+    answer(StatusCode::ACCEPTED, act).await
+}
+
+/// As far as the tables know nobody has opened that alert.
+#[derive(Debug, thiserror::Error)]
+#[error("no alert {0:?} is in the tables; the action is in the log, and counts if there is one all the same")]
+struct Unknown(String);
+
+/// The tables follow an alert within about two seconds.
+const KNOWN_WAIT_MAX: Duration = Duration::from_secs(8);
+const KNOWN_LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Whether the tables answer, and do not show the alert.
+fn is_unknown(api: &Api, alert_id: &str) -> bool {
+    let query = format!("SELECT 1 FROM alert_results WHERE alert_id = {} LIMIT 1", quoted(alert_id));
+    let began = Instant::now();
+    while let Some(true) = api.target.is_some().then(|| rows(api, &query).is_ok_and(|rows| rows.as_array().is_some_and(Vec::is_empty))) {
+        if began.elapsed() >= KNOWN_WAIT_MAX {
+            return true;
+        }
+        std::thread::sleep(KNOWN_LOOK_EVERY);
+    }
+    false
 }
 
 async fn silence(State(api): State<Arc<Api>>, Json(silencing): Json<Silencing>) -> Response {

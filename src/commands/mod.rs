@@ -6,6 +6,7 @@ pub mod demo;
 pub mod engine;
 pub mod import;
 pub mod recompute;
+pub mod roles;
 pub mod run;
 pub mod simulate;
 pub mod sql;

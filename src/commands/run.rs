@@ -26,6 +26,7 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     if roles.contains(&Role::Sinks) {
         pipeline.start_delivery()?;
     }
+    pipeline.start_watch()?;
     if let Some(listen) = config.observe_listen {
         let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
         eprintln!("metrics at http://{address}/metrics");

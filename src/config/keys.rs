@@ -84,6 +84,23 @@ pub const KEYS: &[Key] = &[
         "24",
         "Hours after which a receiver that does not answer is given up for a notification; emergencies never.",
     ),
+    key(
+        "watch.beat_seconds",
+        "60",
+        "Seconds between the synthetic emergencies by which the pipeline watches itself (S12). They page nobody. 0: none are sent.",
+    ),
+    key("watch.missed_max", "2", "So many of them missed in a row are an S12."),
+    Key {
+        name: "watch.ping_url",
+        default: "",
+        doc: "http(s) address of a switch outside (healthchecks.io or the like) that is asked for (GET) whenever a synthetic emergency \
+              has come back through every partition; it raises its own alarm when that ends. Not set: nobody outside watches.",
+        is_secret: true,
+    },
+    Key { name: "watch.ping_authorization", default: "", doc: "Value of the header Authorization of these requests.", is_secret: true },
+    key("watch.stalled_seconds", "120", "Seconds after which a partition that is not read on although records wait in it is an S12."),
+    key("watch.lag_seconds", "900", "Seconds that a stage may be behind; more of it, for as long as watch.stalled_seconds, is an S12."),
+    key("watch.clock_seconds", "60", "Seconds that the log's clock may differ from this machine's, or jump, before that is an S12."),
     key("observe.listen", "", "host:port where `run` serves /metrics, /healthz and /readyz. Not set: nowhere. They name no person."),
     key(
         "api.listen",

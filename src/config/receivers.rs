@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fieldline_schemas::alerts::FlagCode;
 use fieldline_schemas::events::Severity;
 use fieldline_sinks::deliver::{
-    Channel, Deadlines, Encryption, Endpoint, Hidden, Mailbox, Receiver, Route, SigningSecret, Style, Template, check,
+    Channel, Deadlines, Encryption, Endpoint, GroupBy, Hidden, Mailbox, Receiver, Route, SigningSecret, Style, Template, check,
 };
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -61,6 +61,9 @@ struct RouteTable {
     teams: Vec<String>,
     #[serde(default)]
     stop: bool,
+    group_wait_seconds: Option<u64>,
+    #[serde(default)]
+    group_by: Vec<String>,
 }
 
 impl Receivers {
@@ -81,8 +84,10 @@ impl Receivers {
         for (number, value) in list(table, "routes")?.into_iter().enumerate() {
             let of = || format!("routes, number {}", number + 1);
             let route = value.try_into::<RouteTable>().map_err(anyhow::Error::from).and_then(RouteTable::route).with_context(of)?;
-            let known = receivers.iter().any(|receiver| receiver.name == route.receiver);
-            ensure!(known, "{}: there is no receiver {:?}", of(), route.receiver);
+            let receiver = receivers.iter().find(|receiver| receiver.name == route.receiver);
+            let receiver = receiver.with_context(|| format!("{}: there is no receiver {:?}", of(), route.receiver))?;
+            let can_group = route.group_wait.is_zero() || receiver.channel.groups();
+            ensure!(can_group, "{}: group_wait_seconds: receiver {:?} takes one alert in a message", of(), route.receiver);
             routes.push(route);
         }
         let unreached = receivers.iter().find(|receiver| !routes.is_empty() && routes.iter().all(|route| route.receiver != receiver.name));
@@ -142,7 +147,7 @@ impl ReceiverTable {
         };
         only(url.is_some(), "url", &["webhook", "slack", "teams", "alertmanager", "pagerduty", "mail"])?;
         only(secret.is_some(), "secret", &["webhook", "pagerduty", "mail"])?;
-        only(self.ca_file.is_some(), "ca_file", &["webhook", "slack", "teams", "alertmanager", "pagerduty"])?;
+        only(self.ca_file.is_some(), "ca_file", &["webhook", "slack", "teams", "alertmanager", "pagerduty", "mail"])?;
         only(self.template.is_some() || self.template_file.is_some(), "template", &["webhook"])?;
         only(self.resend_seconds.is_some(), "resend_seconds", &["alertmanager"])?;
         only(self.user.is_some() || self.from.is_some() || self.to.is_some(), "user, from and to", &["mail"])?;
@@ -208,7 +213,7 @@ impl ReceiverTable {
         let to = self.to.clone().unwrap_or_default();
         ensure!(!to.is_empty(), "to: at least one address is wanted");
         let from = self.from.clone().context("from is wanted")?;
-        Ok(Mailbox { host: host.to_owned(), port, encryption, login, from, to })
+        Ok(Mailbox { host: host.to_owned(), port, encryption, ca_file: self.ca_file.clone(), login, from, to })
     }
 }
 
@@ -221,12 +226,22 @@ impl RouteTable {
         let severity = |symbol: String| {
             Severity::from_symbol(&symbol).with_context(|| format!("severity_min = {symbol:?}: info, warning, error or critical is wanted"))
         };
+        let by = |symbol: &String| {
+            let known = || GroupBy::ALL.map(GroupBy::symbol).join(", ");
+            let found = GroupBy::ALL.into_iter().find(|by| by.symbol() == symbol);
+            found.with_context(|| format!("group_by: {symbol:?} is none of {}", known()))
+        };
+        let group_wait_seconds = self.group_wait_seconds.unwrap_or(0);
+        ensure!(group_wait_seconds <= 3_600, "group_wait_seconds = {group_wait_seconds}: at most 3600 is wanted");
+        ensure!(self.group_by.is_empty() || group_wait_seconds > 0, "group_by: group_wait_seconds is wanted with it");
         Ok(Route {
             receiver: self.receiver,
             flags: self.flags.iter().map(flag).collect::<Result<_>>()?,
             severity_min: self.severity_min.map(severity).transpose()?,
             teams: self.teams,
             stop: self.stop,
+            group_wait: Duration::from_secs(group_wait_seconds),
+            group_by: self.group_by.iter().map(by).collect::<Result<_>>()?,
         })
     }
 }
@@ -242,7 +257,7 @@ pub(super) const SAMPLE: &str = r#"
 # url = "https://desk.example/hook"    # or url_file; alertmanager: its base; pagerduty: not needed; mail: smtps://, smtp://
 #                                      # (STARTTLS) or smtp+plain:// with host and port
 # secret_file = "desk.secret"          # or secret. webhook: whsec_..., which signs; pagerduty: the routing key; mail: the password
-# ca_file = "house.pem"                # the authorities that are believed instead of the public ones (not mail)
+# ca_file = "house.pem"                # the authorities that are believed instead of the public ones
 # template_file = "desk.json"          # or template. webhook: a body of one's own, with {{alert_id}}, {{flag}}, {{severity}}, ...
 # resend_seconds = 60                  # alertmanager: how often open alerts are told again; below its resolve_timeout
 # user = "fieldline"                   # mail
@@ -262,6 +277,8 @@ pub(super) const SAMPLE: &str = r#"
 # severity_min = "warning"             # info, warning, error or critical; not set: any
 # teams = ["north"]                    # teams of the technician, as contacts name them; not set: any
 # stop = false                         # true: what fits here is not led further by the routes below
+# group_wait_seconds = 30              # an alert waits so long for others to go in one message with it, S1 and S6 never; not set: none waits
+# group_by = ["flag", "team"]          # what those of one message have in common: flag, severity, team, technician; not set: nothing
 "#;
 
 #[cfg(test)]
@@ -319,6 +336,13 @@ mod tests {
             (&format!("{desk}[[routes]]\nreceiver = \"desk\"\nflags = [\"S2\"]"), "\"S2\" is none of S1, S4"),
             (&format!("{desk}[[routes]]\nreceiver = \"dsk\""), "no receiver \"dsk\""),
             (&format!("{desk}[[routes]]\nreceiver = \"desk\"\nseverity_min = \"bad\""), "severity_min"),
+            (&format!("{desk}[[routes]]\nreceiver = \"desk\"\ngroup_by = [\"flag\"]"), "group_wait_seconds is wanted"),
+            (&format!("{desk}[[routes]]\nreceiver = \"desk\"\ngroup_wait_seconds = 9\ngroup_by = [\"city\"]"), "none of flag, severity"),
+            (&format!("{desk}[[routes]]\nreceiver = \"desk\"\ngroup_wait_seconds = 9999"), "at most 3600"),
+            (
+                "[[receivers]]\nname = \"p\"\nchannel = \"pagerduty\"\nsecret = \"x\"\n[[routes]]\nreceiver = \"p\"\ngroup_wait_seconds = 9",
+                "takes one alert in a message",
+            ),
             (
                 &format!("{desk}[[receivers]]\nname = \"b\"\nchannel = \"terminal\"\n[[routes]]\nreceiver = \"desk\""),
                 "no route leads to receiver \"b\"",

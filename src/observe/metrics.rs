@@ -5,6 +5,7 @@ use fieldline_log::TopicPartition;
 use fieldline_registry::Requests;
 use fieldline_schemas::alerts::DeliveryOutcome;
 use fieldline_sinks::Observed;
+use fieldline_sinks::watch::WatchControl;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
@@ -64,8 +65,20 @@ const DELIVERIES_OWED: Metric = gauge("fieldline_deliveries_owed", "Alerts of wh
 const DELIVERY_OWED_SECONDS: Metric =
     gauge("fieldline_delivery_owed_seconds", "Age of the oldest notification that a receiver is owed; 0 when none is");
 
+const BEAT_AGE: Metric = gauge(
+    "fieldline_watch_beat_age_seconds",
+    "How long ago a synthetic emergency last came back through lane and lifecycle of every partition",
+);
+const BEAT_SECONDS: Metric = histogram("fieldline_watch_beat_seconds", "From the append of a synthetic emergency to its return");
+const PINGS: Metric = counter("fieldline_watch_pings_total", "Pings of the switch outside, by how they ended");
+const STANDING: Metric = gauge("fieldline_watch_standing", "1 for each component of which an S12 stands in the eyes of this process");
+
 #[cfg(test)]
 const ALL: &[Metric] = &[
+    BEAT_AGE,
+    BEAT_SECONDS,
+    PINGS,
+    STANDING,
     DELIVERIES,
     DELIVERY_REPEATS,
     DELIVERIES_OWED,
@@ -116,10 +129,11 @@ impl Page {
             self.head(metric);
         }
         for (labels, observed) in series {
+            let comma = if labels.is_empty() { "" } else { "," };
             for (bound, count) in &observed.cumulative {
-                self.line(metric.name, "_bucket", &format!("{labels},le=\"{bound}\""), *count as f64);
+                self.line(metric.name, "_bucket", &format!("{labels}{comma}le=\"{bound}\""), *count as f64);
             }
-            self.line(metric.name, "_bucket", &format!("{labels},le=\"+Inf\""), observed.count as f64);
+            self.line(metric.name, "_bucket", &format!("{labels}{comma}le=\"+Inf\""), observed.count as f64);
             self.line(metric.name, "_sum", &labels, observed.sum);
             self.line(metric.name, "_count", &labels, observed.count as f64);
         }
@@ -198,6 +212,7 @@ pub fn render(watched: &Watched) -> String {
     let requests = watched.schemas.requests().map(|Requests { answered, failed }| [("answered", answered), ("failed", failed)]);
     page.put(&SCHEMA_REQUESTS, requests.into_iter().flatten().map(|(result, count)| (format!("result=\"{result}\""), count as f64)));
     put_delivery(&mut page, watched, now_us);
+    put_watch(&mut page, &watched.watch, now_us);
     page.put(&ENGINE_RESTARTS, watched.engine_restarts.iter().map(|restarts| (String::new(), restarts() as f64)));
     page.0
 }
@@ -218,6 +233,22 @@ fn put_delivery(page: &mut Page, watched: &Watched, now_us: i64) {
     page.put(&DELIVERIES_OWED, receivers.iter().map(|receiver| (of(&receiver.name), receiver.owed() as f64)));
     let age = |since: fieldline_schemas::Timestamp| ((now_us - since.0) as f64 / 1e6).max(0.0);
     page.put(&DELIVERY_OWED_SECONDS, receivers.iter().map(|receiver| (of(&receiver.name), receiver.owed_since().map_or(0.0, age))));
+}
+
+fn put_watch(page: &mut Page, watch: &WatchControl, now_us: i64) {
+    // Where no beats are sent, none is old.
+    let Some(whole_at) = watch.whole_at() else {
+        return page.put(&STANDING, standing(watch));
+    };
+    page.put(&BEAT_AGE, [(String::new(), ((now_us - whole_at.0) as f64 / 1e6).max(0.0))]);
+    page.put_histograms(&BEAT_SECONDS, [(String::new(), watch.beat_seconds.observed())]);
+    let pings = [("acknowledged", &watch.pinged), ("failed", &watch.pings_failed)];
+    page.put(&PINGS, pings.map(|(outcome, count)| (format!("outcome=\"{outcome}\""), count.load(Ordering::Relaxed) as f64)));
+    page.put(&STANDING, standing(watch));
+}
+
+fn standing(watch: &WatchControl) -> Vec<(String, f64)> {
+    watch.standing().into_iter().map(|(component, _)| (format!("component=\"{component}\""), 1.0)).collect()
 }
 
 #[cfg(test)]

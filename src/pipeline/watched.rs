@@ -4,6 +4,7 @@ use fieldline_log::{Reading, Readings, TopicPartition};
 use fieldline_registry::Registry;
 use fieldline_sinks::SinkControl;
 use fieldline_sinks::deliver::DeliverControl;
+use fieldline_sinks::watch::{Place, WatchControl};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ pub struct Watched {
     pub alerts: [(&'static str, Arc<Readings>); 2],
     pub sinks: Vec<(&'static str, Arc<SinkControl>)>,
     pub delivery: Arc<DeliverControl>,
+    pub watch: Arc<WatchControl>,
     pub engine_restarts: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     pub schemas: Registry,
     pub(super) ended: Arc<AtomicBool>,
@@ -33,6 +35,7 @@ impl Watched {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.down();
         problems.extend(self.schemas.problem());
+        problems.extend(self.watch.standing().into_iter().map(|(component, reasoning)| format!("S12 {component}: {reasoning}")));
         for (at, progress) in self.processors.snapshot() {
             if progress.rebuilt() < 1.0 {
                 let percent = progress.rebuilt() * 100.0;
@@ -40,6 +43,13 @@ impl Watched {
             }
         }
         problems
+    }
+
+    /// The same for the watch over them, but of history: that may work at one request for long.
+    pub fn places(&self) -> Vec<(Place, Reading)> {
+        let readings = self.readings().into_iter().filter(|(stage, ..)| *stage != "history");
+        let place = |stage: &str, at: TopicPartition| Place { stage: stage.to_owned(), topic: at.topic, partition: at.partition };
+        readings.map(|(stage, at, reading)| (place(stage, at), reading)).collect()
     }
 
     /// Every partition that a stage of this process reads.

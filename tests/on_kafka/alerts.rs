@@ -1,9 +1,9 @@
 //! Emergencies on real Kafka with real processes, from the publisher to a desk that is paged.
 
 use super::{Deployment, shared_kafka};
+use crate::support::Random;
 use crate::support::desk::SafetyDesk;
 use crate::support::folder::{Running, wait_until};
-use crate::support::Random;
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
 use fieldline_log::{Log, Producer};
 use fieldline_producers::{Publisher, PublisherConfig};
@@ -108,6 +108,34 @@ fn an_emergency_is_paged_acknowledged_resolved_and_cleared() {
     ids.dedup();
     assert_eq!(ids.len(), all, "{:?}", watched.desk.told());
     assert_eq!(watched.deployment.folder.number("SELECT count() FROM emergencies_undelivered"), 0);
+}
+
+/// Lane and lifecycle are in the role that is killed: nothing that the log carries could say so.
+#[test]
+fn a_role_that_is_gone_is_told_of_directly_and_its_return_in_the_ordinary_way() {
+    let Some(kafka) = shared_kafka() else { return };
+    let mut watched = Watched::new(&kafka.bootstrap());
+    let outside = SafetyDesk::start();
+    let settings = ["watch.beat_seconds=2".to_owned(), format!("watch.ping_url={}", outside.url)];
+    watched.deployment.settings.extend(settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]));
+    let processors = watched.deployment.start("processors");
+    let _sinks = [watched.deployment.start("sinks"), watched.deployment.start("sinks")];
+    wait_until("the switch outside is pinged", || outside.told().len() >= 2);
+    processors.kill_all();
+    let told = |desk: &SafetyDesk, state: &str| {
+        let is_it = |told: &crate::support::desk::Told| told.alert_id().starts_with("S12:") && told.state() == state;
+        desk.told().into_iter().filter(is_it).map(|told| told.alert_id().to_owned()).collect::<BTreeSet<_>>()
+    };
+    wait_until("the desk is told", || !told(&watched.desk, "opened").is_empty());
+    let alert_id = told(&watched.desk, "opened").first().unwrap().clone();
+    assert!(alert_id.starts_with("S12:lane:"), "{alert_id}");
+    assert_eq!(watched.deployment.folder.number("SELECT count() FROM alerts"), 0, "no alert could be made of it");
+    let pings = outside.told().len();
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(outside.told().len(), pings);
+    let _processors = watched.deployment.start("processors");
+    wait_until("the desk is told of its end", || told(&watched.desk, "resolved").contains(&alert_id));
+    wait_until("the switch outside is pinged again", || outside.told().len() > pings);
 }
 
 /// Delivered = sent, by the desk's own book against the publisher's, while every role is killed again and again.

@@ -13,17 +13,18 @@ const POLL_WAIT_MAX: Duration = Duration::from_millis(20);
 const IDLE_POLLS_MAX: u32 = 3;
 
 /// Topics of events, and where their rows are.
-const TABLES: [(Topic, &[&str]); 3] = [
+const TABLES: [(Topic, &[&str]); 4] = [
     (Topic::Activity, &["technician_activity_log", "technician_facts_log"]),
     (Topic::Calls, &["communication_call_details_log"]),
     (Topic::Operations, &["operational_event_log"]),
+    (Topic::Contacts, &["contacts_log", "silences_log"]),
 ];
 
 /// Groups, and what each has to work through.
 const GROUPS: [(&str, &[Topic]); 5] = [
     ("processors", &[Topic::Activity]),
     ("event-processors", &[Topic::Calls, Topic::Operations]),
-    ("raw-sink", &[Topic::Activity, Topic::Calls, Topic::Operations]),
+    ("raw-sink", &[Topic::Activity, Topic::Calls, Topic::Operations, Topic::Contacts]),
     ("history", &[Topic::Recompute]),
     ("results-sink", &[Topic::Kpis, Topic::DeadLetters]),
 ];

@@ -3,7 +3,8 @@
 //! ```text
 //! emergency ─┬─► flag S1 ─► alert_events
 //!            ├─► the same bytes ─► activity (an SOS event: operations)
-//!            └─► not understood: a flag all the same, and dead_letters
+//!            ├─► not understood: a flag all the same, and dead_letters
+//!            └─► a beat of the watch: passed on to beats, and nothing else
 //! ```
 //! The copy is appended always. A publisher writes both, but the two lie on different partitions, so the lane's record may be
 //! durable where the other one was lost with its process; which of the two is so can not be seen from here, emergencies are
@@ -18,7 +19,7 @@ use fieldline_schemas::alerts::{Flag, FlagCode, FlagOrigin, FlagStanding};
 use fieldline_schemas::events::{ActivityType, Common, Location, Severity};
 use fieldline_schemas::ids::{TechnicianId, VisitId};
 use fieldline_schemas::time::{DAY_US, HOUR_US};
-use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, Version, key_of, validate};
+use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, Version, beat, key_of, validate};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -64,6 +65,11 @@ impl Stage for EmergencyLane {
             Ok(any) => (Some(any), validate(Topic::Emergency, any, received_at).err().map(|rejection| ("validate", rejection))),
             Err(rejection) => (None, Some(("decode", rejection.clone()))),
         };
+        if let Some(flag) = any.and_then(|any| beat::passed_on(any, received_at)) {
+            // One that is refused does not come back, which is how the watch hears of it.
+            let passed = rejected.is_none().then(|| outlet.append_beat(at.partition, &flag.into(), received_at));
+            return passed.transpose();
+        }
         let mut last = None;
         // The page first: nothing else of this record is as urgent.
         let flag = match any {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! alert_events ─► Lifecycle::apply ─► alerts · activity (clearances) · dead_letters
+//! beats ─► the same, of a state of its own that is dropped ─► beats
 //! ```
 
 use crate::error::ProcessorError;
@@ -18,13 +19,16 @@ use std::sync::Arc;
 pub(crate) struct Lives {
     settings: Settings,
     decoder: Codec,
+    /// The full name of the topic.
+    beats: String,
 }
 
 pub(crate) type LifecycleMember = Member<Lives>;
 
 /// Joins the group of the lifecycle.
 pub(crate) fn join(settings: Settings, config: &StageConfig, log: Arc<dyn Log>) -> Result<LifecycleMember, ProcessorError> {
-    Member::join(Lives { settings, decoder: config.schemas.codec() }, config.clone(), log)
+    let beats = Topic::Beats.full_name(&config.prefix);
+    Member::join(Lives { settings, decoder: config.schemas.codec(), beats }, config.clone(), log)
 }
 
 /// Runs until `stop` is set.
@@ -32,10 +36,27 @@ pub fn run_lifecycle(settings: Settings, config: &StageConfig, log: Arc<dyn Log>
     join(settings, config, log)?.run(|| stop.is_stopped())
 }
 
+impl Lives {
+    /// Gives a beat of the watch the life of an alert, and forgets it: beats would fill a state that is kept for ever.
+    fn pass_on(&self, at: &TopicPartition, record: &Record<'_>, outlet: &mut Outlet) -> Result<Option<AppendNumber>, ProcessorError> {
+        // What comes back of it is an alert, and what cannot be read is missed by the watch.
+        let Ok(AnyRecord::Flag(flag)) = self.decoder.decode(record.value) else { return Ok(None) };
+        let (mut passing, mut effects) = (Lifecycle::new(self.settings), Effects::default());
+        let input = Input { offset: record.offset, append_time: record.append_time, event: Event::Flag(&flag) };
+        passing.apply(&input, &mut effects)?;
+        let mut last = None;
+        for alert in effects.alerts {
+            last = Some(outlet.append_beat(at.partition, &alert.into(), record.append_time)?);
+        }
+        Ok(last)
+    }
+}
+
 impl Stage for Lives {
     type State = Lifecycle;
     const TOPIC: Topic = Topic::AlertEvents;
     const GROUP: &'static str = "lifecycle";
+    const BESIDE: Option<Topic> = Some(Topic::Beats);
     const IS_REBUILT: bool = true;
 
     fn begin(&self) -> Lifecycle {
@@ -50,6 +71,9 @@ impl Stage for Lives {
         is_live: bool,
         outlet: &mut Outlet,
     ) -> Result<Option<AppendNumber>, ProcessorError> {
+        if at.topic == self.beats {
+            return self.pass_on(at, record, outlet);
+        }
         let decoded = self.decoder.decode(record.value).map_err(|rejection| ("decode", rejection));
         let checked = decoded.and_then(|any| match validate(Topic::AlertEvents, &any, record.append_time) {
             Ok(()) => Ok(any),

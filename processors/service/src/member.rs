@@ -65,6 +65,8 @@ pub(crate) trait Stage {
     type State;
     const TOPIC: Topic;
     const GROUP: &'static str;
+    /// A topic of passing records that is read beside it: from its end, and nothing of it is remembered.
+    const BESIDE: Option<Topic> = None;
     /// Whether a new owner reads a partition from its beginning, rather than from where its predecessor stopped.
     const IS_REBUILT: bool;
 
@@ -119,8 +121,9 @@ pub(crate) struct Member<S: Stage> {
 impl<S: Stage> Member<S> {
     pub fn join(stage: S, config: StageConfig, log: Arc<dyn Log>) -> Result<Self, ProcessorError> {
         let outlet = Outlet::open(log.as_ref(), &config.prefix, config.schemas.codec(), config.event_time)?;
-        let (group, topic) = (format!("{}{}", config.prefix, S::GROUP), S::TOPIC.full_name(&config.prefix));
-        let consumer = log.consumer(&group, &[&topic]);
+        let group = format!("{}{}", config.prefix, S::GROUP);
+        let topics: Vec<String> = [Some(S::TOPIC), S::BESIDE].into_iter().flatten().map(|topic| topic.full_name(&config.prefix)).collect();
+        let consumer = log.consumer(&group, &topics.iter().map(String::as_str).collect::<Vec<_>>());
         let consumer = consumer.map_err(|source| ProcessorError::Group { doing: "joining a group of alerts", source })?;
         Ok(Self { stage, config, log, consumer, outlet, posts: Vec::new(), committed_at: Instant::now() })
     }
@@ -172,7 +175,9 @@ impl<S: Stage> Member<S> {
         let description = description.ok_or_else(|| ProcessorError::UnknownTopic { topic: at.topic.clone() })?;
         let watermarks = self.consumer.watermarks(&at).map_err(ProcessorError::log("asking for the watermarks of", &at))?;
         let Watermarks { begin, end } = watermarks;
-        let left = self.consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at))?;
+        let is_beside = S::BESIDE.is_some_and(|beside| beside.full_name(&self.config.prefix) == at.topic);
+        let mut committed = || self.consumer.committed(&at).map_err(ProcessorError::log("asking for the committed offset of", &at));
+        let left = if is_beside { None } else { committed()? };
         let note = Note { topic_id: topic_id_text(&description.topic_id), partitions: description.partitions, clock_us: 0 };
         if let Some(Committed { offset, metadata }) = &left {
             if *offset < begin || *offset > end {
@@ -188,9 +193,10 @@ impl<S: Stage> Member<S> {
             }
         }
         let committed = left.map(|left| left.offset);
-        let live_from = committed.unwrap_or(begin);
-        let start = if S::IS_REBUILT { begin } else { live_from };
-        if S::IS_REBUILT && begin > 0 {
+        let is_rebuilt = S::IS_REBUILT && !is_beside;
+        let live_from = committed.unwrap_or(if is_beside { end } else { begin });
+        let start = if is_rebuilt { begin } else { live_from };
+        if is_rebuilt && begin > 0 {
             tracing::error!(
                 topic = at.topic,
                 partition = at.partition,

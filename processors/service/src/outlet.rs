@@ -18,6 +18,7 @@ pub(crate) struct Outlet {
     prefix: String,
     /// Of the topics that are partitioned by an alert's subject.
     partitions: [(Topic, i32); 2],
+    beats: i32,
     event_time: bool,
 }
 
@@ -31,7 +32,8 @@ impl Outlet {
             found.map(|found| (topic, found.partitions)).ok_or(ProcessorError::UnknownTopic { topic: name })
         };
         let partitions = [count(Topic::AlertEvents)?, count(Topic::Alerts)?];
-        Ok(Self { producer, codec, bytes: Vec::new(), prefix: prefix.to_owned(), partitions, event_time })
+        let (_, beats) = count(Topic::Beats)?;
+        Ok(Self { producer, codec, bytes: Vec::new(), prefix: prefix.to_owned(), partitions, beats, event_time })
     }
 
     /// Appends a record where its key says; an alert's where its subject says.
@@ -44,6 +46,17 @@ impl Outlet {
             (Ok(alert_id), Some(count)) => Destination::of_alert(alert_id, count),
             _ => Destination::ByKey,
         };
+        let append = Append { destination, key: &key, value: &self.bytes, append_time: self.event_time.then_some(clock) };
+        let appended = self.producer.append(&topic.full_name(&self.prefix), append);
+        appended.map_err(|source| ProcessorError::Append { topic: topic.name(), source })
+    }
+
+    /// Passes a beat of the watch on, in the partition of that number: each has an owner whose health it tells of.
+    pub fn append_beat(&mut self, partition: i32, record: &AnyRecord<'_>, clock: Timestamp) -> Result<AppendNumber, ProcessorError> {
+        self.bytes.clear();
+        self.codec.encode(record, &mut self.bytes);
+        let (topic, key) = (Topic::Beats, key_of(record));
+        let destination = Destination::Partition(partition % self.beats.max(1));
         let append = Append { destination, key: &key, value: &self.bytes, append_time: self.event_time.then_some(clock) };
         let appended = self.producer.append(&topic.full_name(&self.prefix), append);
         appended.map_err(|source| ProcessorError::Append { topic: topic.name(), source })

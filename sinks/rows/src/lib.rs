@@ -4,9 +4,11 @@
 //! migrations in `sinks/service`, and a test holds them equal.
 
 pub mod activity;
+pub mod alert_actions;
 pub mod alerts;
 pub mod calls;
 mod common;
+pub mod contacts;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod dictionary;
@@ -18,9 +20,11 @@ pub mod rowbinary;
 pub mod shifts;
 
 pub use activity::ActivityRows;
+pub use alert_actions::AlertActionRows;
 pub use alerts::AlertRows;
 pub use calls::CallRows;
 pub use common::Position;
+pub use contacts::{ContactRows, SilenceRows};
 pub use dead_letters::DeadLetterRows;
 pub use deliveries::DeliveryRows;
 pub use episodes::EpisodeRows;

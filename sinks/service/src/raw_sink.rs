@@ -1,4 +1,5 @@
-//! The raw sink: activity, calls and operations, every record as it is, into the log tables.
+//! The raw sink: what people and systems said, every record as it is, into the log tables: activity, calls, operations and
+//! contacts whole, and of `alert_events` the actions of people; what else is there has its rows among the results.
 
 use crate::clickhouse::ClickHouseTarget;
 use crate::sink::{Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
@@ -9,16 +10,17 @@ use fieldline_schemas::topics::Topic;
 use fieldline_schemas::validate::validate;
 use fieldline_schemas::wire::{AnyRecord, Codec};
 use fieldline_sinks_rows::native::{Columns, Rows};
-use fieldline_sinks_rows::{ActivityRows, CallRows, Fact, FactRows, OperationRows, Position};
+use fieldline_sinks_rows::{ActivityRows, AlertActionRows, CallRows, ContactRows, Fact, FactRows, OperationRows, Position, SilenceRows};
 use std::sync::Arc;
 
 /// Group name without prefix.
 pub const GROUP: &str = "raw-sink";
+/// What it reads.
+pub const TOPICS: [Topic; 5] = [Topic::Activity, Topic::Calls, Topic::Operations, Topic::Contacts, Topic::AlertEvents];
 
 /// Runs the sink on the calling thread until `control` asks it to stop.
 pub fn run(config: &SinkConfig, log: Arc<dyn Log>, clickhouse: &ClickHouseTarget, control: Arc<SinkControl>) -> Result<(), SinkError> {
-    let topics = [Topic::Activity, Topic::Calls, Topic::Operations];
-    Sink::start(GROUP, &topics, config, log, clickhouse, control, RawEncoder { codec: config.schemas.codec(), ..Default::default() })?.run()
+    Sink::start(GROUP, &TOPICS, config, log, clickhouse, control, RawEncoder { codec: config.schemas.codec(), ..Default::default() })?.run()
 }
 
 #[derive(Default)]
@@ -28,6 +30,9 @@ struct RawEncoder {
     facts: FactRows,
     calls: CallRows,
     operations: OperationRows,
+    contacts: ContactRows,
+    silences: SilenceRows,
+    alert_actions: AlertActionRows,
     bytes: Vec<u8>,
 }
 
@@ -40,7 +45,8 @@ impl Encoder for RawEncoder {
         if let Err(rejection) = validate(topic, &record, position.received_at) {
             return Taken::Poison { rejection, stage: "validate" };
         }
-        if matches!(record, AnyRecord::Tick(_)) {
+        // Time, and what the pipeline itself says of alerts.
+        if matches!(record, AnyRecord::Tick(_) | AnyRecord::Flag(_) | AnyRecord::Delivery(_)) {
             return Taken::Stored;
         }
         let hash = content_hash(&record);
@@ -55,6 +61,18 @@ impl Encoder for RawEncoder {
             }
             AnyRecord::OperationalEvent(event) => {
                 self.operations.push(position, hash, event);
+                return Taken::Stored;
+            }
+            AnyRecord::Contact(contact) => {
+                self.contacts.push(position, hash, contact);
+                return Taken::Stored;
+            }
+            AnyRecord::Silence(silence) => {
+                self.silences.push(position, hash, silence);
+                return Taken::Stored;
+            }
+            AnyRecord::AlertAction(action) => {
+                self.alert_actions.push(position, hash, action);
                 return Taken::Stored;
             }
             AnyRecord::ShiftPlan(plan) => Fact::ShiftPlan(plan),
@@ -73,11 +91,13 @@ impl Encoder for RawEncoder {
     }
 
     fn rows(&self) -> usize {
-        self.activities.len() + self.facts.len() + self.calls.len() + self.operations.len()
+        let events = self.activities.len() + self.facts.len() + self.calls.len() + self.operations.len();
+        events + self.contacts.len() + self.silences.len() + self.alert_actions.len()
     }
 
     fn size_bytes(&self) -> usize {
-        self.activities.size_bytes() + self.facts.size_bytes() + self.calls.size_bytes() + self.operations.size_bytes()
+        let events = self.activities.size_bytes() + self.facts.size_bytes() + self.calls.size_bytes() + self.operations.size_bytes();
+        events + self.contacts.size_bytes() + self.silences.size_bytes() + self.alert_actions.size_bytes()
     }
 
     fn blocks(&mut self) -> Vec<Block> {
@@ -86,6 +106,9 @@ impl Encoder for RawEncoder {
         block("technician_facts_log", &mut self.facts, &mut blocks);
         block("communication_call_details_log", &mut self.calls, &mut blocks);
         block("operational_event_log", &mut self.operations, &mut blocks);
+        block("contacts_log", &mut self.contacts, &mut blocks);
+        block("silences_log", &mut self.silences, &mut blocks);
+        block("alert_actions_log", &mut self.alert_actions, &mut blocks);
         blocks
     }
 }

@@ -2,27 +2,27 @@
 
 use super::FlagSettings;
 use super::alarm::Alarm;
+use super::device::{Device, Devices};
 use super::reasoning::{self, Moment};
 use crate::fold::{Column, Tail, UnendedShift};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::FlagCode;
 use fieldline_schemas::events::Severity;
 use fieldline_schemas::ids::{EventId, VisitId};
-use fieldline_schemas::time::DAY_US;
 
 /// What a flag is about; with the code and the technician it makes the alert's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Event(EventId),
-    /// Heartbeats have no id: the last one's created_at.
-    Heartbeat(Timestamp),
+    /// Heartbeats have no id: the last one's created_at, and its device.
+    Heartbeat(Timestamp, Device),
 }
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Cause::Event(id) => write!(f, "{id}"),
-            Cause::Heartbeat(at) => write!(f, "{}", at.0),
+            Cause::Heartbeat(at, device) => write!(f, "{}-{device}", at.0),
         }
     }
 }
@@ -66,17 +66,6 @@ pub(super) struct Window {
     pub end: Timestamp,
 }
 
-/// The last sign of life of a device that sends heartbeats.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Contact {
-    /// The last heartbeat's created_at.
-    pub heartbeat_at: Timestamp,
-    /// When the last record of any kind reached the log.
-    pub reached_at: Timestamp,
-    /// When that one happened.
-    pub created_at: Timestamp,
-}
-
 /// What is known of a technician, as far as flags depend on it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -85,7 +74,7 @@ pub(super) struct Known {
     pub windows: Vec<Window>,
     /// Visits of `windows` with an arrival, real or imputed, and where the episode begins.
     pub attended: Vec<(Timestamp, VisitId)>,
-    pub contact: Option<Contact>,
+    pub devices: Devices,
     /// Grave operational events that name the technician.
     pub alarms: Vec<Alarm>,
     /// From start to end; only where there are alarms.
@@ -110,7 +99,8 @@ impl Known {
             found.extend(missing_end(shift, settings));
         }
         found.extend(self.silent_travel(settings));
-        found.extend(self.device(settings));
+        // S8. Off shift a device may be switched off.
+        found.extend(self.open_shift().into_iter().flat_map(|shift| self.devices.conditions(shift, settings)));
         found.extend(self.alarms(settings));
         let missed = self.windows.iter().filter(|window| !self.attended.iter().any(|(_, visit)| *visit == window.visit_id));
         found.extend(missed.map(|window| Condition {
@@ -161,29 +151,12 @@ impl Known {
         })
     }
 
-    /// S8. Off shift a device may be switched off.
-    fn device(&self, settings: &FlagSettings) -> Option<Condition> {
-        let shift = self.open_shift()?;
-        let contact = self.contact.filter(|contact| contact.heartbeat_at >= shift.started_at - DAY_US)?;
-        let due_at = contact.reached_at + settings.device_us;
-        (due_at < shift.closed_at).then_some(Condition {
-            code: FlagCode::S8,
-            cause: Cause::Heartbeat(contact.heartbeat_at),
-            about_at: contact.reached_at,
-            lies_at: contact.reached_at,
-            due_at,
-            severity: Severity::Warning,
-            worsens_at: None,
-            visit_id: None,
-        })
-    }
-
     /// Why a condition holds, for the person who is paged.
     pub fn reasoning(&self, condition: &Condition, settings: &FlagSettings) -> String {
         let about = condition.about_at;
         let shift = match condition.cause {
             Cause::Event(id) => self.shift(id),
-            Cause::Heartbeat(_) => self.open_shift(),
+            Cause::Heartbeat(..) => self.open_shift(),
         };
         let minutes = |us: i64| us / fieldline_schemas::time::MINUTE_US;
         match (condition.code, shift) {
@@ -191,7 +164,7 @@ impl Known {
             (FlagCode::S6, Some(shift)) => format!("lone worker not confirmed home, {}", reasoning::open_shift(shift)),
             (FlagCode::S8, Some(shift)) => {
                 let since = Moment::beside(shift.started_at, about);
-                format!("no contact with the device since {}, on shift since {since}", Moment::full(about))
+                format!("no contact with {} since {}, on shift since {since}", self.devices.name(), Moment::full(about))
             }
             (FlagCode::S4, _) => {
                 let activity = self.tail.last.map_or("event", |last| last.activity_type.symbol());

@@ -10,6 +10,7 @@
 mod alarm;
 mod clearing;
 mod condition;
+mod device;
 mod emergency;
 pub(crate) mod reasoning;
 mod settings;
@@ -17,5 +18,6 @@ mod standing;
 
 pub(crate) use clearing::RESOLVED_AHEAD_US;
 pub(crate) use condition::Condition;
+pub use device::Device;
 pub use settings::FlagSettings;
 pub(crate) use standing::{Flags, Mode, Now};

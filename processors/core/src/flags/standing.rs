@@ -1,7 +1,8 @@
 //! Which flags of a technician stand, and what a change of facts or the clock does to them.
 
 use super::FlagSettings;
-use super::condition::{Cause, Condition, Contact, Known, Window as VisitWindow};
+use super::condition::{Cause, Condition, Known, Window as VisitWindow};
+use super::device::Device;
 use super::emergency::Emergency;
 use super::reasoning;
 use crate::facts::{ActivityFact, Position, SignalFact, VisitPlanFact};
@@ -86,17 +87,30 @@ impl Flags {
         if is_replayed {
             self.arrivals.push(clock);
         }
-        if let Some(contact) = &mut self.known.contact {
-            (contact.reached_at, contact.created_at) = (clock, created_at);
-        }
+        self.known.devices.contacted(clock, created_at);
     }
 
-    /// The device lives. Whether that makes a flag untrue; if not, the instant at which its silence falls due.
-    pub fn heartbeat(&mut self, clock: Timestamp, created_at: Timestamp, settings: &FlagSettings) -> (bool, Option<Timestamp>) {
-        let heartbeat_at = self.known.contact.map_or(created_at, |contact| contact.heartbeat_at.max(created_at));
-        self.known.contact = Some(Contact { heartbeat_at, reached_at: clock, created_at });
+    /// A device lives. Whether that makes a flag untrue; if not, the instant at which its silence falls due.
+    pub fn heartbeat(
+        &mut self,
+        device: Device,
+        clock: Timestamp,
+        created_at: Timestamp,
+        settings: &FlagSettings,
+    ) -> (bool, Option<Timestamp>) {
+        self.known.devices.heartbeat(device, clock, created_at);
         let is_offline = self.raised.iter().any(|raised| raised.condition.code == FlagCode::S8);
         (is_offline, self.known.tail.open_shift.map(|_| clock + settings.device_us))
+    }
+
+    /// Forgets devices that have sent nothing for days.
+    pub fn forget_devices(&mut self, clock: Timestamp) {
+        self.known.devices.forget(clock);
+    }
+
+    /// Whether no device of the technician is known.
+    pub fn has_no_device(&self) -> bool {
+        self.known.devices.is_empty()
     }
 
     /// Takes what was derived anew. `plans` and `signals`: those that stand, where they may have changed.
@@ -264,7 +278,10 @@ impl Flags {
             FlagCode::S5 => raised.ended_at,
             FlagCode::S6 => raised.ended_at.or_else(superseded_at),
             FlagCode::S7 if stands(cause) => first_activity(&|e| e.created_at > about_at && ends_travel(e.activity_type)),
-            FlagCode::S8 => self.known.contact.filter(|contact| contact.reached_at > about_at).map(|contact| contact.created_at),
+            FlagCode::S8 => match cause {
+                Cause::Heartbeat(_, device) => self.known.devices.heard_since(device, about_at),
+                Cause::Event(_) => None,
+            },
             FlagCode::S11 => first_activity(&|e| e.visit_id == visit_id && arrives(e.activity_type)),
             FlagCode::S10 => self.known.stop_near(cause),
             _ => None,

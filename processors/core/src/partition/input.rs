@@ -2,6 +2,7 @@
 
 use super::standing::Claim;
 use crate::facts::{ActivityFact, ClearanceFact, ShiftPlanFact, SignalFact, VisitPlanFact};
+use crate::flags::Device;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 
@@ -14,7 +15,7 @@ pub enum Input {
     Signal(TechnicianId, Claim<SignalFact>),
     Clearance(TechnicianId, Claim<ClearanceFact>),
     /// The device lived at that time. No KPI depends on it.
-    Heartbeat(TechnicianId, Timestamp),
+    Heartbeat(TechnicianId, Device, Timestamp),
     /// Time passes; the writer vouches for the time from `since` on.
     Tick {
         since: Option<Timestamp>,
@@ -32,7 +33,7 @@ impl Input {
             | Input::VisitPlan(id, _)
             | Input::Signal(id, _)
             | Input::Clearance(id, _)
-            | Input::Heartbeat(id, _) => Some(*id),
+            | Input::Heartbeat(id, ..) => Some(*id),
             Input::Tick { .. } | Input::Nothing => None,
         }
     }
@@ -47,7 +48,7 @@ impl Input {
             Input::VisitPlan(_, claim) => claim.own,
             Input::Signal(_, claim) => claim.own,
             Input::Clearance(_, claim) => claim.own,
-            Input::Heartbeat(_, created_at) => *created_at,
+            Input::Heartbeat(.., created_at) => *created_at,
             Input::Tick { .. } | Input::Nothing => Timestamp::MIN,
         }
     }

@@ -28,7 +28,7 @@ pub use whole::WholeLog;
 pub use window::{AHEAD_US, Changed, FACTS_US, GAP_US, LATENESS_US, LIVE_UNITS_US, MARKERS_US, SETTLED_US, Window};
 
 use crate::definition::Definition;
-use crate::flags::FlagSettings;
+use crate::flags::{Device, FlagSettings};
 use fieldline_schemas::events::RecomputeRequest;
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::limits::RECOMPUTE_IDS_MAX;
@@ -272,16 +272,17 @@ impl Partition {
                 return Ok(());
             }
         }
-        if let Input::Heartbeat(_, created_at) = record.input {
-            self.counters.heartbeats += 1;
-            return known.map_or(Ok(()), |slot| self.heartbeat(slot, created_at, record.offset, effects));
-        }
         let slot = known.unwrap_or_else(|| {
             let slot = self.slots.len() as u32;
             self.slots.push(Technician::new(id, clock));
             self.technicians.insert(id, slot);
             slot
         });
+        // Of somebody who has reported nothing else yet, too: a device may die before the first shift_start is over.
+        if let Input::Heartbeat(_, device, created_at) = record.input {
+            self.counters.heartbeats += 1;
+            return self.heartbeat(slot, (device, created_at), record.offset, effects);
+        }
         let rules = rules(&self.settings, self.last_gap);
         let technician = &mut self.slots[slot as usize];
         if !technician.is_changed() {
@@ -335,12 +336,18 @@ impl Partition {
         Ok(())
     }
 
-    /// The device of a technician lives: what was thought of it is withdrawn, or its silence is timed.
-    fn heartbeat(&mut self, slot: u32, created_at: Timestamp, offset: i64, effects: &mut Effects) -> Result<(), PartitionError> {
+    /// A device of a technician lives: what was thought of it is withdrawn, or its silence is timed.
+    fn heartbeat(
+        &mut self,
+        slot: u32,
+        (device, created_at): (Device, Timestamp),
+        offset: i64,
+        effects: &mut Effects,
+    ) -> Result<(), PartitionError> {
         let Some(clock) = self.clock else { return Ok(()) };
         let rules = rules(&self.settings, self.last_gap);
         let technician = &mut self.slots[slot as usize];
-        let (is_untrue, silent_from) = technician.flags.heartbeat(clock, created_at, rules.flags);
+        let (is_untrue, silent_from) = technician.flags.heartbeat(device, clock, created_at, rules.flags);
         // A state that is not settled, or changed in this second, is looked at as a whole.
         if self.is_unsettled || technician.is_changed() {
             return Ok(());
@@ -491,6 +498,7 @@ impl Partition {
             if !technician.is_changed() {
                 technician.advance(clock);
             }
+            technician.flags.forget_devices(clock);
         }
         if !self.touched.is_empty() || !self.slots.iter().any(Technician::is_blank) {
             return;

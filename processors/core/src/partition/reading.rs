@@ -6,6 +6,7 @@ use super::input::Input;
 use super::standing::Claim;
 use crate::definition::Definition;
 use crate::facts::{ActivityFact, ClearanceFact, Position, ShiftPlanFact, SignalFact, VisitPlanFact};
+use crate::flags::Device;
 use fieldline_schemas::events::{ActivityType, Clearance, Location, ShiftPlan, Signal, TechnicianActivity, VisitPlan};
 use fieldline_schemas::ids::EventId;
 use fieldline_schemas::{Anomalies, Anomaly, AnyRecord, Timestamp, content_hash, location_is_valid, stop_duration_us};
@@ -30,7 +31,9 @@ impl Input {
                 Some(id) => Input::Clearance(clearance.technician_contact_id, self::clearance(clearance, id, content_hash(record))),
                 None => Input::Nothing,
             },
-            AnyRecord::DeviceHeartbeat(heartbeat) => Input::Heartbeat(heartbeat.technician_contact_id, heartbeat.created_at),
+            AnyRecord::DeviceHeartbeat(heartbeat) => {
+                Input::Heartbeat(heartbeat.technician_contact_id, Device::new(&heartbeat.device_id), heartbeat.created_at)
+            }
             AnyRecord::Tick(tick) => Input::Tick { since: tick.since },
             _ => Input::Nothing,
         }

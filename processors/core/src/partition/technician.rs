@@ -104,7 +104,7 @@ impl Technician {
 
     /// Nothing is known and nothing is pending: as if the technician had never been seen.
     pub fn is_blank(&self) -> bool {
-        self.records.is_empty() && self.due.is_none() && self.touched.is_none()
+        self.records.is_empty() && self.due.is_none() && self.touched.is_none() && self.flags.has_no_device()
     }
 
     /// Moves the window to `clock`; what has left it is not folded any more.

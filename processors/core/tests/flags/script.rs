@@ -6,6 +6,7 @@
 
 use fieldline_processors_core::definition::Definition;
 use fieldline_processors_core::facts::{ActivityFact, Position, ShiftPlanFact, SignalFact, VisitPlanFact};
+use fieldline_processors_core::flags::Device;
 use fieldline_processors_core::partition::{Claim, Effects, Input, Partition, Path, Position as Place, Record, Settings};
 use fieldline_schemas::alerts::{Flag, FlagStanding};
 use fieldline_schemas::events::{ActivityType, EventCategory, Severity};
@@ -62,7 +63,12 @@ impl Script {
         assert!(alert.ends_with(&format!(":{}", technician())), "{alert_id}");
         match uuid::Uuid::parse_str(cause) {
             Ok(id) => self.names[id.as_u128() as usize - 1].to_owned(),
-            Err(_) => clock_text(Timestamp(cause.parse().unwrap())),
+            Err(_) => {
+                let (at, device) = cause.split_once('-').unwrap();
+                let of_phone = device == Device::new("phone").to_string();
+                let at = clock_text(Timestamp(at.parse().unwrap()));
+                if of_phone { at } else { format!("{at}-other") }
+            }
         }
     }
 
@@ -161,15 +167,19 @@ impl Script {
     }
 
     pub fn heartbeat(mut self, at: &str) -> Self {
-        self.arrivals.push((time(at), Input::Heartbeat(technician(), time(at))));
+        self.arrivals.push((time(at), Input::Heartbeat(technician(), Device::new("phone"), time(at))));
         self
     }
 
-    /// Heartbeats every `every_s` seconds.
-    pub fn heartbeats(mut self, from: &str, to: &str, every_s: i64) -> Self {
+    /// Heartbeats of the phone every `every_s` seconds.
+    pub fn heartbeats(self, from: &str, to: &str, every_s: i64) -> Self {
+        self.device("phone", from, to, every_s)
+    }
+
+    pub fn device(mut self, device: &str, from: &str, to: &str, every_s: i64) -> Self {
         let mut at = time(from);
         while at <= time(to) {
-            self.arrivals.push((at, Input::Heartbeat(technician(), at)));
+            self.arrivals.push((at, Input::Heartbeat(technician(), Device::new(device), at)));
             at = at + every_s * SECOND_US;
         }
         self

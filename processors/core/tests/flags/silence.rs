@@ -123,3 +123,42 @@ fn devices_without_heartbeats_and_people_off_shift_are_not_missed() {
     let held = Script::default().event("08:00", "start", ShiftStart).heartbeats("08:01", "09:00", 60).outage("09:05", "10:00");
     held.check("10:05", &["10:01:00 S8 09:00:00 raised warning"]);
 }
+
+/// A phone and an alarm button: the phone's records are no sign of the button.
+#[test]
+fn each_of_several_devices_is_missed_by_itself() {
+    let day = Script::default().event("08:00", "start", ShiftStart).heartbeats("08:01", "12:00", 60);
+    let both = day.clone().device("button", "08:01", "09:00", 60);
+    let busy = both.clone().event("09:05", "travel", TravelStart).event("09:12", "there", ArrivedOnSite);
+    busy.check("12:05", &["09:10:00 S8 09:00:00-other raised warning"]);
+    assert_eq!(busy.flags("12:05")[0].reasoning, "no contact with one of 2 devices since 2026-11-24 09:00 UTC, on shift since 08:00");
+    let back = both.device("button", "10:00", "12:00", 60);
+    let ended = ["09:10:00 S8 09:00:00-other raised warning", "10:00:00 S8 09:00:00-other activity warning opened 09:10:00"];
+    back.check("12:05", &ended);
+    let until =
+        |until| Script::default().event("08:00", "start", ShiftStart).heartbeats("08:01", until, 60).device("button", "08:01", "09:00", 60);
+    until("09:09").check("09:09:59", &[]);
+    until("09:09").check("09:10", &["09:10:00 S8 09:00:00-other raised warning"]);
+    // Both fall silent at once, each with an alert of its own although their last heartbeats were sent in one instant.
+    let both = &["12:10:00 S8 12:00:00 raised warning", "12:10:00 S8 12:00:00-other raised warning"];
+    back.check("12:10", &[&ended[..], both].concat());
+}
+
+#[test]
+fn a_device_that_was_replaced_before_the_shift_is_not_missed_in_it() {
+    let old = Script::default().event("06:00", "before", LeftSite).device("old phone", "06:00", "07:00", 60);
+    let day = old.heartbeats("07:30", "12:00", 60).event("08:00", "start", ShiftStart);
+    day.check("12:05", &[]);
+    // The only one that was heard of counts from the day before on.
+    let dead = Script::default().event("06:00", "before", LeftSite).heartbeats("06:00", "07:59", 60).event("08:00", "start", ShiftStart);
+    dead.check("08:09:59", &[]);
+    dead.check("08:10", &["08:10:00 S8 07:59:00 raised warning"]);
+}
+
+/// Heartbeats were all that ever came of this person before the shift began.
+#[test]
+fn a_device_of_somebody_yet_unknown_is_remembered() {
+    let day = Script::default().heartbeats("07:00", "07:59", 60).event("08:00", "start", ShiftStart);
+    day.check("08:09:59", &[]);
+    day.check("08:10", &["08:10:00 S8 07:59:00 raised warning"]);
+}

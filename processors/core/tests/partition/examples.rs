@@ -3,6 +3,7 @@
 use crate::scenario::{activity, technician};
 use crate::tables::{Output, identity, run, settings};
 use fieldline_processors_core::facts::{ActivityFact, SignalFact};
+use fieldline_processors_core::flags::Device;
 use fieldline_processors_core::partition::{Claim, Effects, Input, Inserted, Partition, Position, Record, Settings, Standing, Window};
 use fieldline_schemas::events::ActivityType::{self, ShiftEnd, ShiftStart};
 use fieldline_schemas::events::{EventCategory, RecomputeRequest, Severity};
@@ -64,8 +65,10 @@ fn shift(record: &KpiRecord) -> &fieldline_schemas::results::ShiftResult {
 
 #[test]
 fn a_row_goes_out_when_the_second_is_over_and_says_through_which_record_it_is_true() {
-    let log =
-        Log::new().claim(0, event(1, 0, ShiftStart)).at(0, Input::Heartbeat(technician(1), Timestamp(0))).claim(8, event(2, 8, ShiftEnd));
+    let log = Log::new()
+        .claim(0, event(1, 0, ShiftStart))
+        .at(0, Input::Heartbeat(technician(1), Device::new("phone"), Timestamp(0)))
+        .claim(8, event(2, 8, ShiftEnd));
     let (kpis, _) = log.run();
     assert_eq!(kpis.len(), 1, "the end of the shift lies in an unfinished second");
     let first = &kpis[0];

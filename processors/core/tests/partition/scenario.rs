@@ -1,6 +1,7 @@
 //! Generated logs: technicians with days, and everything that goes wrong with their records.
 
 use fieldline_processors_core::facts::{ActivityFact, ClearanceFact, Position, ShiftPlanFact, SignalFact, VisitPlanFact};
+use fieldline_processors_core::flags::Device;
 use fieldline_processors_core::partition::{Claim, Input, Record};
 use fieldline_schemas::events::{ActivityType, EventCategory, Severity};
 use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
@@ -203,7 +204,7 @@ fn send(
         signal(rng, who, at, arrivals);
     }
     if rng.chance(5) {
-        arrivals.push((arrived, Input::Heartbeat(who, arrived)));
+        arrivals.push((arrived, Input::Heartbeat(who, Device::new("phone"), arrived)));
     }
 }
 

@@ -247,6 +247,16 @@ impl Book {
         })
     }
 
+    /// What `next` gave some time ago, as it stands by now; `None` where nothing of it is owed any more, which ends it.
+    pub fn renew(&mut self, alert_id: &str) -> Option<Due> {
+        let Some(entry) = self.entries.get(alert_id).filter(|entry| entry.owed()) else {
+            self.end(alert_id, 0, Ending::Repeated);
+            return None;
+        };
+        let (alert, appended_at) = (Arc::clone(&entry.alert), entry.first.appended_at);
+        Some(Due { alert, appended_at, attempt: entry.attempts + 1, is_suppressed: false })
+    }
+
     /// Ends what `next` began.
     pub fn end(&mut self, alert_id: &str, notification: u32, ending: Ending) {
         let Some(mut entry) = self.entries.remove(alert_id) else { return };
@@ -348,7 +358,7 @@ pub enum Ending {
     /// A silence fits; it is looked at again then.
     Suppressed(i64),
     NoRoute,
-    /// What `repeat` gave, however it ended.
+    /// What `repeat` gave, however it ended; what was not sent after all.
     Repeated,
 }
 

@@ -109,6 +109,12 @@ impl Channel {
         }
     }
 
+    /// Whether several alerts can go in one message. Alertmanager groups by itself, an incident of PagerDuty is one alert, and a
+    /// text of one's own is made for one.
+    pub const fn groups(&self) -> bool {
+        !matches!(self, Self::Alertmanager { .. } | Self::PagerDuty { .. } | Self::Webhook { style: Style::Template(_), .. })
+    }
+
     /// How often open alerts are told again, if they are.
     pub const fn resend_every(&self) -> Option<Duration> {
         match self {
@@ -148,6 +154,8 @@ pub struct Mailbox {
     pub host: String,
     pub port: u16,
     pub encryption: Encryption,
+    /// PEM file of the authorities that are believed instead of the public ones.
+    pub ca_file: Option<PathBuf>,
     pub login: Option<(String, Hidden<String>)>,
     pub from: String,
     pub to: Vec<String>,

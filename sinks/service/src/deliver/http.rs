@@ -6,7 +6,7 @@ use super::policy::{Outcome, retry_after};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use http::{Method, Request};
+use http::{Method, Request, request};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -46,7 +46,7 @@ impl Sent {
     }
 }
 
-/// Connections to one receiver.
+/// Connections to one server.
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -84,8 +84,16 @@ impl HttpClient {
 
     /// Posts a JSON body.
     pub async fn post(&self, url: &str, headers: &[(&'static str, String)], body: String) -> Sent {
-        let mut request = Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json");
-        request = request.header(USER_AGENT, concat!("fieldline/", env!("CARGO_PKG_VERSION")));
+        self.exchange(Request::builder().method(Method::POST).uri(url).header(CONTENT_TYPE, "application/json"), headers, body).await
+    }
+
+    /// Asks for a page; what it says is of no interest.
+    pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Sent {
+        self.exchange(Request::builder().method(Method::GET).uri(url), headers, String::new()).await
+    }
+
+    async fn exchange(&self, request: request::Builder, headers: &[(&'static str, String)], body: String) -> Sent {
+        let mut request = request.header(USER_AGENT, concat!("fieldline/", env!("CARGO_PKG_VERSION")));
         for (name, value) in headers {
             // An alert's id may hold any text, a header may not.
             let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else {

@@ -1,13 +1,14 @@
 //! Mail by SMTP.
 
 use super::config::{Deadlines, Encryption, Mailbox};
+use super::group;
 use super::http::Sent;
 use super::message::Message;
 use super::policy::Outcome;
 use lettre::message::Mailbox as Address;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::response::Code;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::time::Duration;
@@ -24,7 +25,16 @@ impl Mailer {
     /// The text says what is wrong with the settings.
     pub fn new(mailbox: &Mailbox, deadlines: Deadlines) -> Result<Self, String> {
         let address = |text: &String| text.parse::<Address>().map_err(|error| format!("{text:?} is no mail address: {error}"));
-        let parameters = || TlsParameters::new(mailbox.host.clone()).map_err(|error| format!("preparing TLS: {error}"));
+        let parameters = || -> Result<TlsParameters, String> {
+            let mut builder = TlsParameters::builder(mailbox.host.clone());
+            if let Some(path) = &mailbox.ca_file {
+                let unreadable = |error: &dyn std::fmt::Display| format!("reading the certificates of {}: {error}", path.display());
+                let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
+                let authorities = Certificate::from_pem(&text).map_err(|error| unreadable(&error))?;
+                builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authorities);
+            }
+            builder.build().map_err(|error| format!("preparing TLS: {error}"))
+        };
         let tls = match mailbox.encryption {
             Encryption::Wrapped => Tls::Wrapper(parameters()?),
             Encryption::StartTls => Tls::Required(parameters()?),
@@ -42,19 +52,13 @@ impl Mailer {
         })
     }
 
-    pub async fn send(&self, message: &Message) -> Sent {
-        let alert = &message.alert;
-        let line = |text: String| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-        let mut text = format!("{}\r\n\r\n{}\r\n\r\n", message.title(), alert.reasoning);
-        for name in ["alert_id", "technician_contact_id", "team", "opened_at", "acknowledged_at", "resolved_at", "location", "note"] {
-            let value = message.field(name).unwrap_or_default();
-            if !value.is_empty() {
-                text.push_str(&format!("{name}: {}\r\n", line(value)));
-            }
-        }
-        let mut mail = lettre::Message::builder().from(self.from.clone()).subject(line(message.title())).header(ContentType::TEXT_PLAIN);
+    /// One mail, of one alert or of the several of a group.
+    pub async fn send(&self, messages: &[Message]) -> Sent {
+        let text = messages.iter().map(text).collect::<Vec<_>>().join("\r\n");
+        let subject = line(group::title(messages));
+        let mut mail = lettre::Message::builder().from(self.from.clone()).subject(subject).header(ContentType::TEXT_PLAIN);
         // A repetition of a notification carries the same id.
-        mail = mail.message_id(Some(format!("<{}@fieldline>", line(message.key()).replace([' ', '<', '>', '@'], "_"))));
+        mail = mail.message_id(Some(format!("<{}@fieldline>", line(group::key(messages)).replace([' ', '<', '>', '@'], "_"))));
         for to in &self.to {
             mail = mail.to(to.clone());
         }
@@ -71,6 +75,21 @@ impl Mailer {
             }
         }
     }
+}
+
+fn line(text: String) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn text(message: &Message) -> String {
+    let mut text = format!("{}\r\n\r\n{}\r\n\r\n", message.title(), message.alert.reasoning);
+    for name in ["alert_id", "technician_contact_id", "team", "opened_at", "acknowledged_at", "resolved_at", "location", "note"] {
+        let value = message.field(name).unwrap_or_default();
+        if !value.is_empty() {
+            text.push_str(&format!("{name}: {}\r\n", line(value)));
+        }
+    }
+    text
 }
 
 fn status(code: Code) -> i32 {

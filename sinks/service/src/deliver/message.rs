@@ -225,8 +225,9 @@ impl Template {
         }
     }
 
-    pub fn render(&self, message: &Message) -> String {
-        self.fill(&|name| message.field(name).unwrap_or_default())
+    /// One alert, or the several of a group.
+    pub fn render(&self, messages: &[Message]) -> String {
+        self.fill(&|name| super::group::field(messages, name))
     }
 
     fn fill(&self, value: &dyn Fn(&str) -> String) -> String {
@@ -258,16 +259,16 @@ mod tests {
     #[test]
     fn values_are_escaped_where_they_stand() {
         let template = Template::parse(r#"{"a": "{{ reasoning }}", "n": {{notification}}, "who": "{{technician_name}}"}"#).unwrap();
-        let filled: Value = serde_json::from_str(&template.render(&message())).unwrap();
+        let filled: Value = serde_json::from_str(&template.render(&[message()])).unwrap();
         assert_eq!(filled, json!({"a": "said \"help\" <now>\nat once", "n": 3, "who": "Kim & <Sons>"}));
     }
 
     #[test]
     fn ready_templates_are_json() {
-        let slack: Value = serde_json::from_str(&Template::slack().render(&message())).unwrap();
+        let slack: Value = serde_json::from_str(&Template::slack().render(&[message()])).unwrap();
         let text = slack["text"].as_str().unwrap();
         assert!(text.starts_with("*[critical] S1 emergency stop of Kim &amp; &lt;Sons&gt; opened*\nsaid \"help\" &lt;now&gt;"), "{text}");
-        let teams: Value = serde_json::from_str(&Template::teams().render(&message())).unwrap();
+        let teams: Value = serde_json::from_str(&Template::teams().render(&[message()])).unwrap();
         let body = &teams["attachments"][0]["content"]["body"];
         assert_eq!(body[1]["text"], "said \"help\" <now>\nat once");
         assert_eq!(body[2]["text"], "S1:x:1 52.5, 13.25 within 12 m ");

@@ -7,7 +7,8 @@
 //! * `book`: what a receiver has been told and is owed. `policy`: what follows from an answer. `route`, `people`: who is told
 //!   of what, and what is held back.
 //! * `worker`: one receiver's loop. `journal`: records of attempts. `control`: what can be watched.
-//! * `send`: one attempt over one channel; `message` its contents, `signature`, `http`, `mail` its ways. `config`: receivers.
+//! * `direct`: past the log, where the log is what is wrong.
+//! * `send`: one attempt over one channel; `message` its contents, `group` those of several alerts, `signature`, `http`, `mail` its ways. `config`: receivers.
 //!
 //! The log is the only memory. At a start a receiver folds `alerts` from its beginning, reads what `deliveries` has recorded
 //! of that which is then owed, and sends the rest. A crash between a receiver's acknowledgement and its record repeats that
@@ -16,7 +17,9 @@
 mod book;
 pub mod config;
 mod control;
-mod http;
+mod direct;
+mod group;
+pub(crate) mod http;
 mod journal;
 mod mail;
 pub mod message;
@@ -31,6 +34,8 @@ mod worker;
 
 pub use config::{Channel, Deadlines, DeliverConfig, Encryption, Endpoint, Hidden, Mailbox, Receiver, Style};
 pub use control::{DeliverControl, ReceiverControl};
+pub(crate) use direct::Direct;
+pub use group::{GROUP_MAX, GroupBy};
 pub use message::{Template, TemplateError};
 pub use route::Route;
 pub use signature::{NoSecret, SigningSecret};

@@ -1,8 +1,10 @@
 //! Which alerts a receiver is told of. Pure.
 
 use super::book::is_emergency;
+use super::group::GroupBy;
 use fieldline_schemas::alerts::{Alert, FlagCode};
 use fieldline_schemas::events::Severity;
+use std::time::Duration;
 
 /// Leads the alerts that fit to a receiver. Every field that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub struct Route {
     pub teams: Vec<String>,
     /// What fits here is not led further by the routes after it.
     pub stop: bool,
+    /// How long an alert waits for others to go with it; emergencies never do.
+    pub group_wait: Duration,
+    /// What those of one message have in common.
+    pub group_by: Vec<GroupBy>,
 }
 
 impl Route {
@@ -23,6 +29,12 @@ impl Route {
             && self.severity_min.is_none_or(|min| alert.severity >= min)
             && (self.teams.is_empty() || team.is_some_and(|team| self.teams.iter().any(|wanted| wanted == team)))
     }
+}
+
+/// The route by which the alert is grouped on its way to the receiver: the first that fits, if it groups.
+pub fn grouping<'a>(routes: &'a [Route], receiver: &str, alert: &Alert<'_>, team: Option<&str>) -> Option<&'a Route> {
+    let mut leading = routes.iter().filter(|route| route.receiver == receiver && route.fits(alert, team));
+    leading.next().filter(|route| !route.group_wait.is_zero() && !is_emergency(alert.flag))
 }
 
 /// Whether the alert goes to the receiver. Without any route everything goes to everyone; an emergency that no route fits goes

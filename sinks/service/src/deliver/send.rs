@@ -1,9 +1,11 @@
 //! One attempt over one channel.
 
 use super::config::{Channel, Mailbox, Receiver, Style};
+use super::group;
 use super::http::{HttpClient, Sent};
 use super::mail::Mailer;
 use super::message::{Message, Template, meaning};
+use super::policy::Outcome;
 use chrono::{DateTime, SecondsFormat, Utc};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::AlertState;
@@ -37,18 +39,20 @@ impl Sender {
         Ok(Self { channel: receiver.channel.clone(), http, mail })
     }
 
-    pub async fn send(&self, message: &Message) -> Sent {
+    /// Tells of one alert, or of the several of a group where the channel takes groups.
+    pub async fn send(&self, messages: &[Message]) -> Sent {
+        let Some(message) = messages.first() else { return Sent::permanent("nothing is to be told") };
         let now = DateTime::<Utc>::from(SystemTime::now());
         match (&self.channel, &self.http, &self.mail) {
-            (Channel::Terminal, ..) => terminal(message),
+            (Channel::Terminal, ..) => messages.iter().map(terminal).find(|sent| *sent != Sent::taken(None)).unwrap_or(Sent::taken(None)),
             (Channel::Webhook { endpoint, style, secret }, Some(http), _) => {
                 let body = match style {
-                    Style::Json => message.json().to_string(),
-                    Style::Slack => Template::slack().render(message),
-                    Style::Teams => Template::teams().render(message),
-                    Style::Template(template) => template.render(message),
+                    Style::Json => group::json(messages).to_string(),
+                    Style::Slack => Template::slack().render(messages),
+                    Style::Teams => Template::teams().render(messages),
+                    Style::Template(template) => template.render(messages),
                 };
-                let (id, at) = (message.key(), now.timestamp());
+                let (id, at) = (group::key(messages), now.timestamp());
                 let mut headers = vec![("webhook-id", id.clone()), ("webhook-timestamp", at.to_string())];
                 headers.extend(secret.as_ref().map(|secret| ("webhook-signature", secret.sign(&id, at, body.as_bytes()))));
                 http.post(&endpoint.url.0, &headers, body).await
@@ -58,9 +62,17 @@ impl Sender {
                 http.post(&url, &[], json!([alertmanager(message, now)]).to_string()).await
             }
             (Channel::PagerDuty { endpoint, routing_key }, Some(http), _) => {
-                http.post(&endpoint.url.0, &[], pagerduty(message, &routing_key.0).to_string()).await
+                let mut sent = Sent::taken(None);
+                // Events of one key may be repeated at will, so all of them are where one was not taken.
+                for event in pagerduty(message, &routing_key.0) {
+                    sent = http.post(&endpoint.url.0, &[], event.to_string()).await;
+                    if !matches!(sent.outcome, Outcome::Status { status: 200..=299, .. }) {
+                        break;
+                    }
+                }
+                sent
             }
-            (Channel::Mail(_), _, Some(mailer)) => mailer.send(message).await,
+            (Channel::Mail(_), _, Some(mailer)) => mailer.send(messages).await,
             _ => Sent::permanent("the channel has not been opened"),
         }
     }
@@ -115,8 +127,34 @@ fn alertmanager(message: &Message, now: DateTime<Utc>) -> Value {
     })
 }
 
-/// An event of PagerDuty's Events API v2.
-fn pagerduty(message: &Message, routing_key: &str) -> Value {
+/// Incidents of an alert that are resolved with it, at most: the newest of those that it was opened again for.
+const INCIDENTS_MAX: u32 = 8;
+
+/// Events of PagerDuty's Events API v2. A further trigger of an open incident rings nobody there: of the rounds of escalation
+/// PagerDuty takes care itself, by its own policy. But what is acknowledged and opens again needs an incident of its own, which
+/// takes the place of the one before.
+fn pagerduty(message: &Message, routing_key: &str) -> Vec<Value> {
+    let alert = &message.alert;
+    let newest = alert.reopened;
+    let resolves = |numbers: std::ops::RangeInclusive<u32>| {
+        numbers.map(|number| json!({ "routing_key": routing_key, "event_action": "resolve", "dedup_key": incident(message, number) }))
+    };
+    match alert.state {
+        AlertState::Resolved => resolves(newest.saturating_sub(INCIDENTS_MAX - 1)..=newest).collect(),
+        AlertState::Opened | AlertState::Notified if newest > 0 => {
+            std::iter::once(pagerduty_event(message, routing_key)).chain(resolves(newest - 1..=newest - 1)).collect()
+        }
+        _ => vec![pagerduty_event(message, routing_key)],
+    }
+}
+
+/// The dedup_key of an alert that was opened again so often.
+fn incident(message: &Message, reopened: u32) -> String {
+    let alert_id = &message.alert.alert_id;
+    if reopened == 0 { alert_id.to_string() } else { format!("{alert_id}#{reopened}") }
+}
+
+fn pagerduty_event(message: &Message, routing_key: &str) -> Value {
     let alert = &message.alert;
     let action = match alert.state {
         AlertState::Opened | AlertState::Notified => "trigger",
@@ -133,7 +171,7 @@ fn pagerduty(message: &Message, routing_key: &str) -> Value {
     json!({
         "routing_key": routing_key,
         "event_action": action,
-        "dedup_key": alert.alert_id,
+        "dedup_key": incident(message, alert.reopened),
         "payload": {
             "summary": message.title().chars().take(SUMMARY_CHARS_MAX).collect::<String>(),
             "source": alert.technician_contact_id.map_or_else(|| "fieldline".to_owned(), |id| id.to_string()),
@@ -186,10 +224,30 @@ mod tests {
             (AlertState::Resolved, "resolve"),
         ];
         for (state, action) in cases {
-            let event = pagerduty(&message(state), "key");
+            let events = pagerduty(&message(state), "key");
+            let [event] = &events[..] else { panic!("{events:?}") };
             assert_eq!(event["event_action"], action);
             assert_eq!((&event["dedup_key"], &event["routing_key"]), (&json!("S1:x:1"), &json!("key")));
-            assert_eq!(event["payload"]["severity"], "critical");
+            assert!(action == "resolve" || event["payload"]["severity"] == "critical");
         }
+    }
+
+    #[test]
+    fn pagerduty_rings_again_for_what_was_acknowledged_and_opens_again() {
+        let told = |state, reopened| -> Vec<String> {
+            let mut message = message(state);
+            Arc::make_mut(&mut message.alert).reopened = reopened;
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            pagerduty(&message, "key")
+                .iter()
+                .map(|event| format!("{} {}", text(&event["event_action"]), text(&event["dedup_key"])))
+                .collect()
+        };
+        assert_eq!(told(AlertState::Opened, 1), ["trigger S1:x:1#1", "resolve S1:x:1"]);
+        assert_eq!(told(AlertState::Notified, 2), ["trigger S1:x:1#2", "resolve S1:x:1#1"]);
+        assert_eq!(told(AlertState::Acknowledged, 2), ["acknowledge S1:x:1#2"]);
+        assert_eq!(told(AlertState::Resolved, 2), ["resolve S1:x:1", "resolve S1:x:1#1", "resolve S1:x:1#2"]);
+        let many = told(AlertState::Resolved, 100);
+        assert_eq!((many.len(), &*many[0]), (8, "resolve S1:x:1#93"));
     }
 }

@@ -1,6 +1,7 @@
 //! One receiver's loop: read, choose, send, record. What it reads is here, what it sends in `attempts`.
 
 mod attempts;
+mod groups;
 
 use super::book::{Book, Due, Told};
 use super::config::{DeliverConfig, Receiver};
@@ -14,6 +15,7 @@ use fieldline_log::{Batch, Consumer, Log, Polled, Reading, TopicPartition};
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::wire::AnyRecord;
 use fieldline_schemas::{Codec, Timestamp};
+use groups::Groups;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -32,7 +34,8 @@ const TEND_EVERY: Duration = Duration::from_secs(1);
 
 /// An attempt that has ended.
 struct Done {
-    due: Due,
+    /// More than one where they went in one message.
+    dues: Vec<Due>,
     is_repeat: bool,
     attempted_at: Timestamp,
     took: Duration,
@@ -57,6 +60,7 @@ pub(super) struct Worker {
     results: mpsc::Receiver<Done>,
     tell: mpsc::Sender<Done>,
     in_flight: usize,
+    groups: Groups,
     /// When attempts of the last minute began, emergencies not counted.
     recent_us: VecDeque<i64>,
     /// The receiver asked to be left alone until then; emergencies wait each for themselves.
@@ -101,6 +105,7 @@ impl Worker {
             results,
             tell,
             in_flight: 0,
+            groups: Groups::default(),
             recent_us: VecDeque::new(),
             held_until_us: 0,
             unread: BTreeMap::new(),
@@ -193,6 +198,7 @@ impl Worker {
     fn assigned(&mut self, partitions: &[TopicPartition]) -> Result<(), DeliverError> {
         // What is under way may be of these partitions, which were lost a moment ago.
         self.settle()?;
+        self.dissolve();
         for at in partitions {
             let what = || format!("reading {} partition {} as {}", at.topic, at.partition, self.group);
             let watermarks = self.consumer.watermarks(at).map_err(doing(what))?;
@@ -209,6 +215,7 @@ impl Worker {
     }
 
     fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.dissolve();
         for at in partitions {
             self.book.forget(at.partition);
             self.unread.remove(at);

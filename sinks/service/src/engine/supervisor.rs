@@ -101,7 +101,11 @@ struct State {
 
 impl Engine {
     /// Starts the engine and returns when it answers. An old child that is still dying on the same folder is waited for.
-    pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
+    pub fn start(mut config: EngineConfig) -> Result<Self, EngineError> {
+        // The child runs in a folder of its own, where a relative path would lead elsewhere.
+        for path in [&mut config.data_dir, &mut config.library] {
+            *path = std::path::absolute(&*path).map_err(EngineError::file("finding", path.as_path()))?;
+        }
         let folder = config.data_dir.join(ENGINE_DIR);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(EngineError::file("making the folder", &folder))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(EngineError::system("listening on 127.0.0.1"))?;
@@ -248,6 +252,8 @@ impl Started {
         let child = Command::new(&config.command.program)
             .args(&config.command.arguments)
             .envs(config.command.environment.iter().map(|(name, value)| (name, value)))
+            // The engine takes users and settings from any config.xml of the folder that it runs in.
+            .current_dir(config.data_dir.join(ENGINE_DIR))
             // The engine formats and parses times in the process's zone where a column names none.
             .env("TZ", "UTC")
             // A Ctrl-C in the terminal is for the parent, which ends the engine when it has no more use for it.

@@ -6,19 +6,19 @@ use fieldline_schemas::time::MINUTE_US;
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp, Version};
 use fieldline_sinks_rows::{EpisodeRows, ShiftRows};
 
-fn stamp(offset: u64, cause: Option<u8>) -> Stamp {
+pub fn stamp(offset: u64, cause: Option<u8>) -> Stamp {
     Stamp { version: Version::pack(0, 3, offset, 0).unwrap(), as_of: at(offset as i64), caused_by: cause.map(event) }
 }
 
-fn minutes(value: i64) -> Measure {
+pub fn minutes(value: i64) -> Measure {
     Measure { value_us: Some(value * MINUTE_US), lo_us: value * MINUTE_US, hi_us: Some(value * MINUTE_US), quality: Quality::Observed }
 }
 
-fn between(lo: i64, hi: i64, quality: Quality) -> Measure {
+pub fn between(lo: i64, hi: i64, quality: Quality) -> Measure {
     Measure { value_us: None, lo_us: lo * MINUTE_US, hi_us: Some(hi * MINUTE_US), quality }
 }
 
-fn codes(codes: &[Anomaly]) -> Anomalies {
+pub fn codes(codes: &[Anomaly]) -> Anomalies {
     codes.iter().copied().collect()
 }
 
@@ -40,7 +40,7 @@ fn g1() -> ShiftDurations {
     }
 }
 
-fn shift(number: u8) -> ShiftResult {
+pub fn shift(number: u8) -> ShiftResult {
     ShiftResult {
         technician_contact_id: technician(1),
         shift_id: event(number),
@@ -59,7 +59,7 @@ fn shift(number: u8) -> ShiftResult {
     }
 }
 
-fn episode(number: u8, minute: i64) -> EpisodeResult {
+pub fn episode(number: u8, minute: i64) -> EpisodeResult {
     EpisodeResult {
         technician_contact_id: technician(1),
         visit_id: visit(1),
@@ -88,7 +88,7 @@ fn episode(number: u8, minute: i64) -> EpisodeResult {
     }
 }
 
-fn attended(number: u8, minute: i64) -> EpisodeResult {
+pub fn attended(number: u8, minute: i64) -> EpisodeResult {
     EpisodeResult {
         has_attendance: true,
         arrived_at: Some(at(minute)),
@@ -287,7 +287,7 @@ fn days_are_cut_at_midnight_and_add_up() {
     );
 }
 
-fn no_durations() -> ShiftDurations {
+pub fn no_durations() -> ShiftDurations {
     ShiftDurations {
         shift: Measure::ZERO,
         travel: Measure::ZERO,

@@ -3,7 +3,8 @@
 use crate::setup::TestDatabase;
 use fieldline_sinks::{Deadlines, Engines, MigrateError, migrate};
 use fieldline_sinks_rows::{
-    ActivityRows, AlertRows, CallRows, DeadLetterRows, DeliveryRows, EpisodeRows, FactRows, OperationRows, ShiftRows,
+    ActivityRows, AlertActionRows, AlertRows, CallRows, ContactRows, DeadLetterRows, DeliveryRows, EpisodeRows, FactRows, OperationRows,
+    ShiftRows, SilenceRows,
 };
 
 #[test]
@@ -60,6 +61,9 @@ fn tables_have_the_columns_that_are_written() {
         ("alert_results", AlertRows::default().description()),
         ("alert_history", AlertRows::default().description()),
         ("alert_deliveries_log", DeliveryRows::default().description()),
+        ("contacts_log", ContactRows::default().description()),
+        ("silences_log", SilenceRows::default().description()),
+        ("alert_actions_log", AlertActionRows::default().description()),
         ("dead_letters_log", DeadLetterRows::default().description()),
     ];
     for (table, written) in tables {

@@ -20,15 +20,15 @@ use std::time::{Duration, Instant};
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const PARTITIONS: i32 = 2;
 
-struct Pipeline {
-    log: Arc<dyn Log>,
-    control: Arc<SinkControl>,
+pub struct Pipeline {
+    pub log: Arc<dyn Log>,
+    pub control: Arc<SinkControl>,
 }
 
-type Run = fn(&SinkConfig, Arc<dyn Log>, &ClickHouseTarget, Arc<SinkControl>) -> Result<(), SinkError>;
+pub type Run = fn(&SinkConfig, Arc<dyn Log>, &ClickHouseTarget, Arc<SinkControl>) -> Result<(), SinkError>;
 
 impl Pipeline {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let log: Arc<dyn Log> = MemoryLog::new(MemoryOptions { event_time: true, waits: true, clock: at(0) });
         for topic in Topic::ALL {
             log.ensure_topic(&TopicSpec { name: topic.full_name("fieldline."), partitions: PARTITIONS, retention: None, compacted: false })
@@ -37,13 +37,13 @@ impl Pipeline {
         Self { log, control: SinkControl::new() }
     }
 
-    fn append(&self, topic: Topic, record: &AnyRecord<'_>) {
+    pub fn append(&self, topic: Topic, record: &AnyRecord<'_>) {
         let mut value = Vec::new();
         Codec::new().encode(record, &mut value);
         self.append_bytes(topic, &key_of(record), &value);
     }
 
-    fn append_bytes(&self, topic: Topic, key: &[u8], value: &[u8]) {
+    pub fn append_bytes(&self, topic: Topic, key: &[u8], value: &[u8]) {
         let mut producer = self.log.producer().unwrap();
         producer
             .append(&topic.full_name("fieldline."), Append { destination: Destination::ByKey, key, value, append_time: Some(at(1)) })
@@ -51,20 +51,20 @@ impl Pipeline {
         producer.flush(WAIT_MAX).unwrap();
     }
 
-    fn start(&self, run: Run, target: &ClickHouseTarget, config: &SinkConfig) -> JoinHandle<Result<(), SinkError>> {
+    pub fn start(&self, run: Run, target: &ClickHouseTarget, config: &SinkConfig) -> JoinHandle<Result<(), SinkError>> {
         let (config, log, target, control) = (config.clone(), Arc::clone(&self.log), target.clone(), Arc::clone(&self.control));
         std::thread::spawn(move || run(&config, log, &target, control))
     }
 
     /// What the group has committed, summed over the partitions.
-    fn committed(&self, group: &str, topic: Topic) -> i64 {
+    pub fn committed(&self, group: &str, topic: Topic) -> i64 {
         let partition = |partition| TopicPartition { topic: topic.full_name("fieldline."), partition };
         let committed = |p| self.log.committed(&format!("fieldline.{group}"), &partition(p)).unwrap().map_or(0, |c| c.offset);
         (0..PARTITIONS).map(committed).sum()
     }
 
     #[track_caller]
-    fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    pub fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let deadline = Instant::now() + WAIT_MAX;
         while !is_so() {
             assert!(Instant::now() < deadline, "{what}: {:?}", self.control);

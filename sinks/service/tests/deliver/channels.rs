@@ -134,6 +134,7 @@ fn mail_is_sent_and_tried_again() {
         host: "127.0.0.1".to_owned(),
         port,
         encryption: Encryption::Plain,
+        ca_file: None,
         login: None,
         from: "fieldline@example.org".to_owned(),
         to: vec!["desk@example.org".to_owned()],

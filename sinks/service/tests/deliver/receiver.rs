@@ -125,7 +125,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.lines();
-        assert!(lines.next().unwrap().starts_with("POST /"), "{head}");
+        let request = lines.next().unwrap();
+        assert!(request.starts_with("POST /") || request.starts_with("GET /"), "{head}");
         let headers: BTreeMap<String, String> =
             lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());

@@ -15,18 +15,25 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A log whose user dies after so many appends: from then on nothing it does succeeds.
-struct Mortal {
-    log: Arc<dyn Log>,
-    left: Arc<AtomicI64>,
+pub struct Mortal {
+    pub log: Arc<dyn Log>,
+    pub left: Arc<AtomicI64>,
 }
 
+/// Of `left`: whatever is asked is answered once this is no longer so.
+pub const HANGS: i64 = i64::MIN;
+
 fn alive(left: &AtomicI64) -> Result<()> {
+    while left.load(Ordering::Relaxed) == HANGS {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     if left.load(Ordering::Relaxed) > 0 { Ok(()) } else { Err(Error::Other("killed".to_owned())) }
 }
 
 struct MortalProducer(Box<dyn Producer>, Arc<AtomicI64>);
 impl Producer for MortalProducer {
     fn append(&mut self, topic: &str, record: Append<'_>) -> Result<AppendNumber> {
+        alive(&self.1)?;
         self.1.fetch_sub(1, Ordering::Relaxed);
         alive(&self.1)?;
         self.0.append(topic, record)

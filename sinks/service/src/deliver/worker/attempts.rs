@@ -5,7 +5,7 @@ use crate::deliver::book::{Due, Ending, Urgency, is_emergency};
 use crate::deliver::http::Sent;
 use crate::deliver::message::Message;
 use crate::deliver::policy::{Decision, Outcome, decide};
-use crate::deliver::route::leads_to;
+use crate::deliver::route::{grouping, leads_to};
 use crate::deliver::{DeliverError, doing};
 use fieldline_log::{Committed, Error as LogError};
 use fieldline_schemas::Timestamp;
@@ -59,14 +59,46 @@ impl Worker {
                 self.book.end(&id, notification, Ending::Suppressed(look_at));
                 continue;
             }
+            let route = grouping(&self.config.routes, &self.receiver().name, &due.alert, team);
+            let wait = route.map(|route| if due.attempt > 1 { Duration::ZERO } else { route.group_wait });
+            let by = route.map(|route| route.group_by.clone());
+            let message = Message { alert: Arc::clone(&due.alert), person };
+            if let (Some(wait), Some(by)) = (wait, by) {
+                // What failed has waited already.
+                let goes_at_us = now_us + i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2);
+                let key = by.iter().map(|by| by.value(&message)).collect::<Vec<_>>().join("\n");
+                self.groups.add(key, id.into_owned(), Urgency::of(&due.alert), goes_at_us);
+                continue;
+            }
             if !is_emergency(due.alert.flag) {
                 self.recent_us.push_back(now_us);
             }
-            let message = Message { alert: Arc::clone(&due.alert), person };
-            self.spawn(due, message, false);
+            self.spawn(vec![due], vec![message], false);
         }
+        self.launch_groups(now_us);
         self.repeat(now_us);
         Ok(())
+    }
+
+    /// Sends the groups whose time has come, each alert as it stands by now.
+    fn launch_groups(&mut self, now_us: i64) {
+        while let Some(group) = self.least(now_us).and_then(|least| self.groups.next(now_us, least)) {
+            let dues: Vec<Due> = group.alert_ids.iter().filter_map(|id| self.book.renew(id)).collect();
+            if dues.is_empty() {
+                continue;
+            }
+            self.recent_us.push_back(now_us);
+            let message = |due: &Due| Message { alert: Arc::clone(&due.alert), person: self.people.person(&due.alert) };
+            let messages = dues.iter().map(message).collect();
+            self.spawn(dues, messages, false);
+        }
+    }
+
+    /// What waits in groups waits anew: whose it is may change now.
+    pub(super) fn dissolve(&mut self) {
+        for id in self.groups.dissolve() {
+            self.book.end(&id, 0, Ending::Repeated);
+        }
     }
 
     /// Tells again what is open and told, where the receiver forgets.
@@ -79,21 +111,21 @@ impl Worker {
         while !self.to_repeat.is_empty() && !self.book.has_ready() && self.least(now_us) == Some(Urgency::Info) {
             let Some(due) = self.to_repeat.pop_front().and_then(|id| self.book.repeat(&id)) else { continue };
             let message = Message { alert: Arc::clone(&due.alert), person: self.people.person(&due.alert) };
-            self.spawn(due, message, true);
+            self.spawn(vec![due], vec![message], true);
         }
     }
 
-    fn spawn(&mut self, due: Due, message: Message, is_repeat: bool) {
+    fn spawn(&mut self, dues: Vec<Due>, messages: Vec<Message>, is_repeat: bool) {
         let Some(runtime) = &self.runtime else { return };
         let (sender, tell) = (Arc::clone(&self.sender), self.tell.clone());
         self.in_flight += 1;
         runtime.spawn(async move {
             let (attempted_at, began) = (wall_now(), Instant::now());
             // In a task of its own: a panic must come back as an answer, or the alert would stay under way for ever.
-            let sent = tokio::spawn(async move { sender.send(&message).await }).await;
+            let sent = tokio::spawn(async move { sender.send(&messages).await }).await;
             let sent = sent.unwrap_or_else(|_| Sent::passing("sending panicked; the message is in the log of this process"));
             // Nobody listens any more only where the worker has ended.
-            _ = tell.send(Done { due, is_repeat, attempted_at, took: began.elapsed(), sent });
+            _ = tell.send(Done { dues, is_repeat, attempted_at, took: began.elapsed(), sent });
         });
     }
 
@@ -102,7 +134,9 @@ impl Worker {
         let mut next = if wait.is_zero() { self.results.try_recv().ok() } else { self.results.recv_timeout(wait).ok() };
         while let Some(done) = next {
             self.in_flight = self.in_flight.saturating_sub(1);
-            self.ended(&done)?;
+            for due in &done.dues {
+                self.ended(due, &done)?;
+            }
             next = self.results.try_recv().ok();
         }
         Ok(())
@@ -116,8 +150,8 @@ impl Worker {
         Ok(())
     }
 
-    fn ended(&mut self, done: &Done) -> Result<(), DeliverError> {
-        let Done { due, sent, .. } = done;
+    fn ended(&mut self, due: &Due, done: &Done) -> Result<(), DeliverError> {
+        let Done { sent, .. } = done;
         let alert = &due.alert;
         let jitter = (uuid::Uuid::new_v4().as_u128() >> 64) as u64 as f64 / u64::MAX as f64;
         let age = Duration::from_micros(u64::try_from(wall_now().since(due.appended_at)).unwrap_or(0));
