@@ -39,27 +39,36 @@ WITH
         FROM ordered
         WHERE goes_on OR is_followed
     ),
-    folded AS
+    stood AS
     (
         SELECT
             technician_contact_id,
-            arraySort(groupArray(tap)) AS taps,
-            arrayFold(
-                (found, t) -> arrayPushBack(found, if(t.2 - taps[found[-1]].2 <= 60000000, found[-1], length(found) + 1)),
-                arrayPopFront(taps),
-                [toUInt64(1)]) AS stands
+            run,
+            arrayJoin(arrayFold(
+                (found, at) -> if(at - found[-1] <= 60000000, found, arrayPushBack(found, at)),
+                arraySort(groupArray(tap.2)) AS times,
+                [times[1]])) AS at_us
         FROM runs
         GROUP BY technician_contact_id, run
+    ),
+    judged AS
+    (
+        SELECT
+            r.technician_contact_id AS technician_contact_id,
+            r.tap AS tap,
+            first_value(r.tap) OVER (PARTITION BY r.technician_contact_id, r.run, s.at_us ORDER BY r.tap.1 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stands
+        FROM (SELECT *, tap.2 AS at_us FROM runs) AS r
+        ASOF INNER JOIN stood AS s ON r.technician_contact_id = s.technician_contact_id AND r.run = s.run AND r.at_us >= s.at_us
     )
 SELECT
     technician_contact_id,
-    tapped.1.3 AS id,
-    fromUnixTimestamp64Micro(tapped.1.2, 'UTC') AS created_at,
-    tapped.1.4 AS activity_type,
-    tapped.1.5 AS visit_id,
-    tapped.1.6 AS source,
-    tapped.2.3 AS stands_for_id,
-    toDecimal64(tapped.1.2 - tapped.2.2, 6) / 1000000 AS seconds_after
-FROM folded
-ARRAY JOIN arrayFilter(p -> p.1.1 != p.2.1, arrayMap((t, n) -> (t, taps[n]), taps, stands)) AS tapped
+    j.tap.3 AS id,
+    fromUnixTimestamp64Micro(j.tap.2, 'UTC') AS created_at,
+    j.tap.4 AS activity_type,
+    j.tap.5 AS visit_id,
+    j.tap.6 AS source,
+    j.stands.3 AS stands_for_id,
+    toDecimal64(j.tap.2 - j.stands.2, 6) / 1000000 AS seconds_after
+FROM judged AS j
+WHERE j.tap.1 != j.stands.1
 COMMENT 'Double taps: standing events that repeat the one before them (same type and visit_id, at most 60 s later) and take no part in any KPI'

@@ -23,6 +23,14 @@ SELECT
     id AS event_id
 FROM technician_activity
 WHERE location.latitude BETWEEN -90 AND 90 AND location.longitude BETWEEN -180 AND 180 AND NOT (location.latitude = 0 AND location.longitude = 0)
-ORDER BY technician_contact_id, created_at DESC, device_sequence DESC NULLS LAST, id DESC
+ORDER BY
+    technician_contact_id,
+    created_at DESC,
+    device_sequence DESC NULLS LAST,
+    indexOf(
+        ['shift_start', 'vehicle_inspection', 'break_end', 'travel_end', 'travel_start of', 'travel_end of', 'arrived_on_site', 'work_started',
+            'work_resumed', 'work_paused', 'work_completed', 'left_site', 'travel_start', 'break_start', 'fuel_stop', 'emergency_stop', 'shift_end'],
+        concat(activity_type, if(visit_id IS NOT NULL AND activity_type IN ('travel_start', 'travel_end'), ' of', ''))) DESC,
+    UUIDToNum(id) DESC
 LIMIT 1 BY technician_contact_id
 COMMENT 'Last known position of each technician: the latest standing activity with coordinates that can be, however coarse; accuracy and age say how far to trust it'

@@ -53,7 +53,7 @@ WITH
         FROM (SELECT technician_contact_id, shift_id, started_us, intDiv(started_us, 86400000000) AS day FROM timed) AS t
         INNER JOIN
         (
-            SELECT technician_contact_id, id, start_us, end_us, arrayJoin(range(intDiv(start_us - 14400000000, 86400000000), intDiv(end_us, 86400000000) + 1)) AS day
+            SELECT technician_contact_id, id, start_us, end_us, arrayJoin(range(intDiv(start_us - 14400000000, 86400000000), intDiv(least(end_us, (SELECT max(started_us) FROM timed)), 86400000000) + 1)) AS day
             FROM plans
         ) AS p ON p.technician_contact_id = t.technician_contact_id AND p.day = t.day
         WHERE p.start_us - 14400000000 <= t.started_us AND t.started_us < p.end_us

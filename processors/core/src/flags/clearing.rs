@@ -1,21 +1,49 @@
 //! How an emergency ends without a person's word on its alert: an operational event that names the technician is resolved.
 //!
-//! It closes what the log has told of before it came; nobody who resolved it could know of a later one. What is closed stays
-//! closed, whatever becomes of the event.
+//! It closes what the log has told of before the resolution first came; nobody who resolved it could know of a later one, and an
+//! update that says again what was known resolves nothing more. What is closed stays closed, whatever becomes of the event.
 
 use super::emergency::Emergency;
 use super::reasoning;
 use super::standing::Flags;
 use crate::facts::SignalFact;
 use crate::partition::{Claim, Inserted, Window};
+use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::{Flag, FlagStanding};
-use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::time::MINUTE_US;
 
 /// A resolution further ahead of its arrival than clocks differ has not happened yet, and closes nothing.
 pub(crate) const RESOLVED_AHEAD_US: i64 = 5 * MINUTE_US;
 
+/// That an event was resolved at an instant. Kept as long as the markers of the records that say so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resolution {
+    event: EventId,
+    at: Timestamp,
+    /// Of the first record that said so.
+    seen: Timestamp,
+    /// Of the last one.
+    appended: Timestamp,
+}
+
 impl Flags {
+    /// When the log first told of a resolution.
+    fn first_seen(&mut self, event: EventId, at: Timestamp, window: Window) -> Timestamp {
+        let clock = window.clock();
+        self.resolutions.retain(|known| known.appended >= window.markers_from());
+        match self.resolutions.iter_mut().find(|known| known.event == event && known.at == at) {
+            Some(known) => {
+                known.appended = clock;
+                known.seen
+            }
+            None => {
+                self.resolutions.push(Resolution { event, at, seen: clock, appended: clock });
+                clock
+            }
+        }
+    }
+
     /// What a signal, which was just inserted, says about emergencies.
     pub fn signal(
         &mut self,
@@ -35,12 +63,17 @@ impl Flags {
         if is_emergency {
             match self.emergencies.iter_mut().find(|known| known.id == claim.id && known.appended >= window.markers_from()) {
                 Some(known) => known.appended = clock,
-                None => self.emergencies.push(Emergency::new(claim.id, claim.fact.created_at, clock, late_us)),
+                None => {
+                    self.emergencies.retain(|known| known.appended >= window.markers_from());
+                    self.emergencies.push(Emergency::new(claim.id, claim.fact.created_at, clock, late_us));
+                }
             }
         }
         let Some(resolved_at) = resolved_at.filter(|at| claim.fact.is_grave() && *at <= clock + RESOLVED_AHEAD_US) else { return };
+        let seen = self.first_seen(claim.id, resolved_at, window);
         let ended = |emergency: &&mut Emergency| {
-            let is_known = emergency.id != claim.id && emergency.appended >= window.markers_from();
+            let was_known = emergency.appended >= window.markers_from() && emergency.opened_at <= seen;
+            let is_known = emergency.id != claim.id && was_known;
             is_known && emergency.about_at <= resolved_at && emergency.cleared_through < resolved_at
         };
         for emergency in self.emergencies.iter_mut().filter(ended) {

@@ -16,7 +16,7 @@ pub(super) struct Emergency {
     pub id: EventId,
     /// Of its last record.
     pub appended: Timestamp,
-    opened_at: Timestamp,
+    pub opened_at: Timestamp,
     pub about_at: Timestamp,
     is_late: bool,
     is_voided: bool,

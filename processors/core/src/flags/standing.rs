@@ -1,6 +1,7 @@
 //! Which flags of a technician stand, and what a change of facts or the clock does to them.
 
 use super::FlagSettings;
+use super::clearing::Resolution;
 use super::condition::{Cause, Condition, Known, Window as VisitWindow};
 use super::device::Device;
 use super::emergency::Emergency;
@@ -53,7 +54,9 @@ pub(crate) struct Flags {
     known: Known,
     raised: Vec<Raised>,
     pub(super) emergencies: Vec<Emergency>,
-    /// When the technician's last record was appended, heartbeats aside.
+    /// Of the operational events that name the technician.
+    pub(super) resolutions: Vec<Resolution>,
+    /// When the technician's last activity was appended.
     last_arrival: Timestamp,
     /// All of them, while a replay is not settled.
     arrivals: Vec<Timestamp>,
@@ -67,6 +70,7 @@ impl Default for Flags {
             known: Known::default(),
             raised: Vec::new(),
             emergencies: Vec::new(),
+            resolutions: Vec::new(),
             last_arrival: Timestamp::MIN,
             arrivals: Vec::new(),
             due: None,
@@ -80,8 +84,9 @@ impl Flags {
         self.due
     }
 
-    /// A record of the technician was appended, `created_at` being its own time. A heartbeat shows that the device lives, and
-    /// nothing about its bearer: where one comes every half minute, no flag would ever open.
+    /// An activity of the technician was appended, `created_at` being its own time. A heartbeat shows that the device lives, and
+    /// nothing about its bearer; plans, signals and clearances are what others say. Where one comes every half minute, no flag
+    /// would ever open.
     pub fn arrived(&mut self, clock: Timestamp, created_at: Timestamp, is_replayed: bool) {
         self.last_arrival = clock;
         if is_replayed {

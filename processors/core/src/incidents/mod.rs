@@ -179,7 +179,9 @@ impl Incidents {
         let named = known.as_ref().and_then(|known| known.technician);
         // Whoever was named before hears that this is over, or what became of it.
         let concerned = names.into_iter().chain(named.filter(|named| Some(*named) != names));
-        effects.carried.extend(concerned.map(|technician| Carried { technician, is_emergency: is_sos }));
+        // Whatever type an update of an SOS has: it is S1 already, and never also S10.
+        let is_emergency = is_sos || known.as_ref().is_some_and(|known| known.sos.is_some());
+        effects.carried.extend(concerned.map(|technician| Carried { technician, is_emergency }));
         let mut incident = Incident {
             rank,
             content,

@@ -21,7 +21,8 @@ pub(super) struct Sos {
     about_at: Timestamp,
     is_late: bool,
     is_voided: bool,
-    is_cleared: bool,
+    /// The latest resolution that was told to end it.
+    cleared_through: Timestamp,
 }
 
 impl Sos {
@@ -40,7 +41,7 @@ impl Sos {
 }
 
 impl Incident {
-    /// Tells of it once for each id; of its void; and of its resolution, which ends it for good.
+    /// Tells of it once for each id; of its void; and of its resolution; of a later one too, since presses counted on it may lie in between.
     pub fn sos(&mut self, event: &OperationalEvent<'_>, is_sos: bool, moment: Moment, settings: &FlagSettings, effects: &mut Effects) {
         let common = &event.common;
         if self.sos.is_none() && is_sos && !common.voided && !common.imported {
@@ -50,7 +51,7 @@ impl Incident {
                 about_at: common.created_at,
                 is_late: moment.clock.since(common.created_at) > settings.late_us,
                 is_voided: false,
-                is_cleared: false,
+                cleared_through: Timestamp::MIN,
             };
             let what = format!(
                 "SOS {} of {}",
@@ -68,8 +69,9 @@ impl Incident {
         let is_believable = |at: &Timestamp| (common.created_at..=moment.clock + RESOLVED_AHEAD_US).contains(at);
         let resolved_at = event.resolved_at.filter(is_believable).filter(|_| !common.voided && !common.imported);
         if let Some(resolved_at) = resolved_at
-            && !std::mem::replace(&mut sos.is_cleared, true)
+            && sos.cleared_through < resolved_at
         {
+            sos.cleared_through = resolved_at;
             effects.flags.push(Flag {
                 resolved_at: Some(resolved_at),
                 resolved_by_contact_id: event.resolved_by_contact_id,

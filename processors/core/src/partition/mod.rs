@@ -295,8 +295,10 @@ impl Partition {
             }
         }
         let technician = &mut self.slots[slot as usize];
-        // After what left the window: that withdraws nothing, and this may.
-        technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
+        if matches!(record.input, Input::Activity(..)) {
+            // After what left the window: that withdraws nothing, and this may.
+            technician.flags.arrived(clock, record.input.own(), self.is_unsettled);
+        }
         let (inserted, about) = technician.insert(&record.input);
         let first = effects.flags.len();
         technician.emergency(&record.input, &inserted, clock, self.settings.flags.late_us, &mut effects.flags);

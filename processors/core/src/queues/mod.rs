@@ -26,8 +26,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// An alert's id holds the name of its queue; of a longer one the beginning and a hash.
-const SUBJECT_BYTES_MAX: usize = 900;
+/// An alert's id holds the name of its queue; of a longer one the beginning and a hash. Some receivers take keys of 255 characters.
+const SUBJECT_BYTES_MAX: usize = 200;
 
 /// A record of the partition.
 #[derive(Clone, Copy, Debug)]
@@ -293,12 +293,14 @@ fn flag(name: &str, since: Timestamp, as_of: Timestamp, standing: FlagStanding, 
     }
 }
 
+/// A queue's name as part of an id, which travels in headers and keys of receivers.
 fn subject(name: &str) -> Cow<'_, str> {
-    if name.len() <= SUBJECT_BYTES_MAX {
+    if name.len() <= SUBJECT_BYTES_MAX && !name.contains(char::is_control) {
         return Cow::Borrowed(name);
     }
-    let cut = (0..=SUBJECT_BYTES_MAX).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    Cow::Owned(format!("{}~{:016x}", &name[..cut], xxh3_64(name.as_bytes())))
+    let cut = (0..=SUBJECT_BYTES_MAX.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    let visible = name[..cut].replace(char::is_control, "_");
+    Cow::Owned(format!("{visible}~{:016x}", xxh3_64(name.as_bytes())))
 }
 
 fn day_of(at: Timestamp) -> Timestamp {

@@ -65,7 +65,12 @@ fn an_ordinary_imported_or_withdrawn_event_clears_nothing() {
 #[test]
 fn what_was_resolved_before_the_log_knew_of_the_emergency_clears_nothing() {
     let day = Script::default().signal("09:21", "08:59", "alarm", resolved("09:20")).late("09:30", "09:00", "stop", EmergencyStop);
+    // Nor does an update that says so again; another time of resolution is another word.
+    let day = day.signal("09:35", "08:59", "alarm", resolved("09:20"));
     day.check("10:00", &["09:30:00 S1 stop raised critical"]);
+    let day = Script::default().signal("09:21", "08:59", "alarm", resolved("09:20")).late("09:30", "09:00", "stop", EmergencyStop);
+    let day = day.signal("09:35", "08:59", "alarm", resolved("09:34"));
+    day.check("10:00", &["09:30:00 S1 stop raised critical", "09:35:00 S1 stop cleared critical opened 09:30:00"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::script::Script;
 use fieldline_schemas::events::ActivityType::{
     ArrivedOnSite, BreakEnd, BreakStart, EmergencyStop, FuelStop, LeftSite, ShiftEnd, ShiftStart, TravelStart, WorkCompleted, WorkStarted,
 };
+use fieldline_schemas::events::{EventCategory, Severity};
 
 /// A lone worker's day, from 08:00 to 17:00 by plan.
 fn lone() -> Script {
@@ -30,6 +31,21 @@ fn a_lone_worker_is_to_be_heard_of() {
     void.check("12:00", &[raised, "10:20:00 S4 arrived amended error opened 10:05:00"]);
     let plan = day.shift_plan("10:20", "plan", ("08:00", "17:00"), false, 1);
     plan.check("12:00", &[raised, "10:20:00 S4 arrived amended error opened 10:05:00"]);
+}
+
+/// Dispatch rings a phone that nobody answers, and every ring is an operational event that names its bearer.
+#[test]
+fn what_others_say_of_a_technician_is_no_sign_of_life() {
+    let mut day = lone().heartbeats("08:00", "09:00", 30).event("09:00", "arrived", ArrivedOnSite);
+    for name in ["ring 1", "ring 2", "ring 3", "ring 4"] {
+        for minute in 9..=12 {
+            let at = format!("{:02}:{:02}:{}0", 9 + (minute + 1) / 12, (5 * minute + 8) % 60, &name[5..]);
+            day = day.signal(&at, &at, name, |claim| {
+                (claim.fact.event_category, claim.fact.severity) = (EventCategory::Communication, Severity::Info);
+            });
+        }
+    }
+    day.check("10:30", &["09:10:00 S8 09:00:00 raised warning", "10:05:00 S4 arrived raised error"]);
 }
 
 #[test]

@@ -30,6 +30,20 @@ fn an_update_that_names_another_one_or_none_goes_to_both() {
     day.check("09:10", &told);
 }
 
+/// The system that took a panic button back gives the update a type of its own: it is the same emergency, and no alarm beside it.
+#[test]
+fn an_update_of_an_sos_is_one_whatever_its_type() {
+    let typed = |event_type: &'static str| {
+        move |event: &mut OperationalEvent<'static>| {
+            names(7)(event);
+            event.event_type = Some(event_type.into());
+        }
+    };
+    let day = Script::default().event("09:00", "08:59", 1, typed("panic_button")).event("09:05", "08:59", 1, typed("restored"));
+    day.check("09:10", &["09:00:00 S1 1 raised of 7", "09:00:00 signal 1 to 7 sos", "09:05:00 signal 1 to 7 sos"]);
+    Script::default().event("09:05", "08:59", 1, typed("restored")).check("09:10", &["09:05:00 signal 1 to 7"]);
+}
+
 #[test]
 fn what_does_not_stand_goes_to_nobody() {
     let day = Script::default().event("09:00", "08:59", 1, |event| {

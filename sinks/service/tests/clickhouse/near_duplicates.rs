@@ -137,6 +137,24 @@ fn near_duplicates_are_what_the_order_of_all_events_gives() {
     test.check(&format!("SELECT near_duplicates = {} FROM data_quality", expect.len()), &["1"]);
 }
 
+/// A device that repeats itself for two days must not take the view down.
+#[test]
+fn a_run_of_thousands_is_judged_like_a_short_one() {
+    let test = TestDatabase::new("near_duplicates_run");
+    let mut rows = ActivityRows::default();
+    let random = &mut Random(7);
+    for number in 0..20_000_i64 {
+        let mut event = activity(0, 0, ActivityType::EmergencyStop);
+        event.common.id = EventId::from_bytes(random.id());
+        event.common.created_at = MORNING + number * 10 * SECOND_US;
+        rows.push(position(number, number), 0, &event);
+    }
+    test.insert("technician_activity_log", &rows);
+    // Of each seven one stands: the next ones come 10 to 60 s after it.
+    test.check("SELECT count(), uniqExact(stands_for_id), max(seconds_after) FROM near_duplicates", &["17142\t2857\t60"]);
+    test.check("SELECT near_duplicates FROM data_quality", &["17142"]);
+}
+
 /// Of two visits in one instant the one that had an event in the 24 h before comes first: which one is last decides
 /// whether what follows is a double tap.
 #[test]

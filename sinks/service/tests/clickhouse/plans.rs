@@ -199,6 +199,20 @@ fn the_plan_of_a_shift_is_the_nearest_that_fits() {
     );
 }
 
+/// Some systems write the end of the calendar where a plan has none.
+#[test]
+fn plans_without_an_end_cost_no_more_than_others() {
+    let test = TestDatabase::new("plans_sentinel");
+    let mut plans = Plans::default();
+    let never = Timestamp(10_413_705_600_000_000); // 2299-12-31
+    for number in 0..2_000_u128 {
+        plans.shift(&shift_plan(EventId::from_bytes((1 + number).to_be_bytes()), (number % 100) as u8, at(60), never));
+    }
+    plans.store(&test);
+    store_shifts(&test, &[worked(1, 1, at(0), Ok(at(480))), worked(200, 2, at(0), Ok(at(480)))]);
+    test.check("SELECT plan_id IS NOT NULL FROM shift_adherence ORDER BY shift_id", &["1", "0"]);
+}
+
 #[test]
 fn a_shift_without_end_and_several_shifts_of_one_plan() {
     let test = TestDatabase::new("plans_open");
