@@ -69,6 +69,8 @@ struct Entry {
     attempts: u32,
     /// The notification whose suppression is recorded; 0 for none.
     suppressed: u32,
+    /// The notification that was in a message of several which the receiver refused; 0 for none.
+    apart: u32,
     queue: Queue,
 }
 
@@ -86,6 +88,16 @@ impl Entry {
     fn rank(&self) -> Rank {
         (Urgency::of(&self.alert), self.first.appended_at, self.first.partition, self.first.offset)
     }
+
+    fn due(&self) -> Due {
+        Due {
+            alert: Arc::clone(&self.alert),
+            appended_at: self.first.appended_at,
+            attempt: self.attempts + 1,
+            is_suppressed: self.suppressed >= self.alert.notification,
+            is_apart: self.apart >= self.alert.notification,
+        }
+    }
 }
 
 /// Something to send.
@@ -97,6 +109,8 @@ pub struct Due {
     pub attempt: u32,
     /// This notification has been recorded as suppressed.
     pub is_suppressed: bool,
+    /// It goes with no others: a message of several that it was in has been refused.
+    pub is_apart: bool,
 }
 
 /// What one receiver knows.
@@ -131,9 +145,9 @@ impl Book {
         }
         let id = id.to_owned();
         let previous = self.entries.remove(&id);
-        let (mut first, mut attempts, mut suppressed, mut queue) = (told, 0, 0, Queue::Idle);
+        let (mut first, mut attempts, mut suppressed, mut apart, mut queue) = (told, 0, 0, 0, Queue::Idle);
         if let Some(previous) = previous {
-            suppressed = previous.suppressed;
+            (suppressed, apart) = (previous.suppressed, previous.apart);
             let is_same = previous.alert.notification == alert.notification;
             if is_same {
                 (first, attempts) = (previous.first, previous.attempts);
@@ -148,7 +162,7 @@ impl Book {
             }
         }
         let alert = Arc::new(alert);
-        let entry = Entry { alert, first, acknowledged: acknowledged.max(echoed), given_up, attempts, suppressed, queue };
+        let entry = Entry { alert, first, acknowledged: acknowledged.max(echoed), given_up, attempts, suppressed, apart, queue };
         self.put(id, entry);
     }
 
@@ -239,12 +253,7 @@ impl Book {
         self.ready.remove(&(rank, id.clone()));
         let entry = self.entries.get_mut(&id)?;
         entry.queue = Queue::InFlight;
-        Some(Due {
-            alert: Arc::clone(&entry.alert),
-            appended_at: entry.first.appended_at,
-            attempt: entry.attempts + 1,
-            is_suppressed: entry.suppressed >= entry.alert.notification,
-        })
+        Some(entry.due())
     }
 
     /// What `next` gave some time ago, as it stands by now; `None` where nothing of it is owed any more, which ends it.
@@ -253,8 +262,7 @@ impl Book {
             self.end(alert_id, 0, Ending::Repeated);
             return None;
         };
-        let (alert, appended_at) = (Arc::clone(&entry.alert), entry.first.appended_at);
-        Some(Due { alert, appended_at, attempt: entry.attempts + 1, is_suppressed: false })
+        Some(entry.due())
     }
 
     /// Ends what `next` began.
@@ -270,7 +278,11 @@ impl Book {
                 entry.attempts += 1;
                 entry.queue = Queue::Waiting(at);
             }
-            Ending::RetryAt(_) | Ending::Repeated => {}
+            Ending::Apart if is_newest => {
+                entry.attempts += 1;
+                entry.apart = notification;
+            }
+            Ending::RetryAt(_) | Ending::Apart | Ending::Repeated => {}
             Ending::Suppressed(at) => {
                 entry.suppressed = entry.suppressed.max(notification);
                 entry.queue = Queue::Waiting(at);
@@ -313,8 +325,7 @@ impl Book {
     pub fn repeat(&mut self, alert_id: &str) -> Option<Due> {
         let entry = self.entries.get_mut(alert_id).filter(|entry| entry.is_told_and_open())?;
         entry.queue = Queue::InFlight;
-        let (alert, appended_at) = (Arc::clone(&entry.alert), entry.first.appended_at);
-        Some(Due { alert, appended_at, attempt: 1, is_suppressed: false })
+        Some(Due { attempt: 1, ..entry.due() })
     }
 
     /// The partition belongs to another process, or is read again from its beginning.
@@ -355,6 +366,8 @@ pub enum Ending {
     Acknowledged,
     GaveUp,
     RetryAt(i64),
+    /// The message of several that it was in is refused: it goes again at once, alone.
+    Apart,
     /// A silence fits; it is looked at again then.
     Suppressed(i64),
     NoRoute,

@@ -112,6 +112,25 @@ fn never_two_at_once_and_a_newer_one_does_not_wait_for_an_older_ones_pause() {
 }
 
 #[test]
+fn what_was_refused_with_others_goes_apart_until_there_is_something_new_to_tell() {
+    let mut book = book([s5("a", 1)]);
+    assert!(!book.next(Urgency::Info).unwrap().is_apart);
+    book.end("a", 1, Ending::Apart);
+    // At once, again after a failure, and whatever the lifecycle adds meanwhile.
+    let due = book.next(Urgency::Info).unwrap();
+    assert_eq!((due.is_apart, due.attempt), (true, 2));
+    book.end("a", 1, Ending::RetryAt(500));
+    book.take(told(1), later(s5("a", 1), 1));
+    book.wake(500);
+    let due = book.next(Urgency::Info).unwrap();
+    assert_eq!((due.is_apart, due.attempt), (true, 3));
+    book.take(told(2), s5("a", 2));
+    book.end("a", 1, Ending::Apart);
+    let due = book.next(Urgency::Info).unwrap();
+    assert_eq!((due.is_apart, due.attempt, due.alert.notification), (false, 1, 2));
+}
+
+#[test]
 fn given_up_is_for_one_notification() {
     let mut book = book([s5("a", 1)]);
     book.next(Urgency::Info).unwrap();

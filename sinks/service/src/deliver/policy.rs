@@ -18,6 +18,18 @@ pub enum Outcome {
     Permanent,
 }
 
+impl Outcome {
+    /// The receiver will not have this message, however often it is sent.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::Permanent => true,
+            // A redirect, a receiver that is gone (410), a wrong key, a body that is refused: somebody must mend the configuration.
+            Self::Status { status, .. } => !matches!(status, 200..=299 | 408 | 429 | 500..=599),
+            Self::Taken | Self::Passing | Self::TimedOut => false,
+        }
+    }
+}
+
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -57,13 +69,10 @@ impl Default for Settings {
 /// that part of the second half of the pause is waited too, so that receivers are not stormed in step.
 pub fn decide(outcome: Outcome, attempt: u32, age: Duration, jitter: f64, is_emergency: bool, settings: &Settings) -> Decision {
     let asked = match outcome {
-        Outcome::Taken => return Decision::Acknowledged,
-        Outcome::Permanent => return Decision::GiveUp,
-        Outcome::Status { status: 200..=299, .. } => return Decision::Acknowledged,
-        Outcome::Status { status: 408 | 429 | 500..=599, retry_after } => retry_after,
-        // A redirect, a receiver that is gone (410), a wrong key, a body that is refused: somebody must mend the configuration.
-        Outcome::Status { .. } => return Decision::GiveUp,
-        Outcome::Passing | Outcome::TimedOut => None,
+        Outcome::Taken | Outcome::Status { status: 200..=299, .. } => return Decision::Acknowledged,
+        refusal if refusal.is_refusal() => return Decision::GiveUp,
+        Outcome::Status { retry_after, .. } => retry_after,
+        Outcome::Permanent | Outcome::Passing | Outcome::TimedOut => None,
     };
     let pause_max = if is_emergency { settings.emergency_pause_max } else { settings.pause_max };
     let pause = settings.pause_min.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(pause_max);

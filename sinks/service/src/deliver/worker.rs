@@ -42,6 +42,12 @@ struct Done {
     sent: Sent,
 }
 
+impl Done {
+    fn is_refused_group(&self) -> bool {
+        self.dues.len() > 1 && self.sent.outcome.is_refusal()
+    }
+}
+
 pub(super) struct Worker {
     number: usize,
     config: Arc<DeliverConfig>,

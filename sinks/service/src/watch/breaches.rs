@@ -84,8 +84,9 @@ impl Breaches {
                 standing.finding = finding;
                 continue;
             }
-            // Another watch, or this one before it was started anew, may have told of it.
-            let known = self.open.get(&finding.component).and_then(|open| open.first().cloned());
+            // Another watch, or this one before it was started anew, may have told of it; what is withdrawn ends, and tells nobody.
+            let mut open = self.open.get(&finding.component).into_iter().flatten();
+            let known = open.find(|alert_id| !self.withdrawn.contains(*alert_id)).cloned();
             let is_alert = known.is_some();
             let alert_id = known.unwrap_or_else(|| format!("S12:{}:{}", finding.component, finding.since.0));
             let component = finding.component.clone();
@@ -214,8 +215,11 @@ mod tests {
         assert_eq!(breaches.standing().collect::<Vec<_>>(), [("lane", "gone")]);
         assert_eq!(judge(&mut breaches, 102 + DIRECT_AFTER_US, &[], &["lane", "log"]), [format!("withdraw {ID}")]);
         assert!(judge(&mut breaches, 103 + DIRECT_AFTER_US, &[], &["lane", "log"]).is_empty(), "once");
+        let again = judge(&mut breaches, 200 + DIRECT_AFTER_US, &[finding("lane", 99)], &[]);
+        assert_eq!(again, ["raise S12:lane:99"], "what is withdrawn and not resolved yet tells of nothing new");
         breaches.heard(ID, false);
-        assert_eq!(judge(&mut breaches, 200 + DIRECT_AFTER_US, &[finding("lane", 99)], &[]), ["raise S12:lane:99"]);
+        breaches.heard("S12:lane:99", true);
+        assert_eq!(judge(&mut breaches, 201 + DIRECT_AFTER_US, &[], &["lane"]), ["withdraw S12:lane:99"]);
     }
 
     #[test]

@@ -97,6 +97,47 @@ fn groups_are_bounded_and_a_refused_one_is_tried_again() {
     assert!(failed > 0, "no group was refused");
 }
 
+/// Tells alerts 0 to 6 in a group to a receiver that answers so; how often each went with others, and how each ended.
+fn refused(desk: &Receiver) -> (Vec<usize>, Vec<DeliveryOutcome>) {
+    let log = log();
+    append_alerts(log.as_ref(), (0..7).map(|number| alert(number, FlagCode::S5, 1)));
+    let running = Running::start(grouped(&desk.url()), log.clone());
+    wait_until("all have ended", || deliveries(log.as_ref(), Topic::AlertEvents).len() == 7);
+    running.end().unwrap();
+    let (received, records) = (desk.received(), deliveries(log.as_ref(), Topic::Deliveries));
+    // Each attempt is recorded, numbered from 1, and but for the last one is a failure.
+    assert_eq!(records.len(), received.iter().map(|received| keys(received).len()).sum::<usize>());
+    let of = |number| {
+        let alert = alert(number, FlagCode::S5, 1);
+        let records: Vec<_> = records.iter().filter(|record| record.alert_id == alert.alert_id).collect();
+        assert!(records.iter().zip(1..).all(|(record, attempt)| record.attempt == attempt), "{records:?}");
+        let (last, before) = records.split_last().unwrap();
+        assert!(before.iter().all(|record| record.outcome == DeliveryOutcome::Failed), "{records:?}");
+        (received.iter().map(keys).filter(|keys| keys.len() > 1 && keys.contains(&key(&alert))).count(), last.outcome)
+    };
+    (0..7).map(of).unzip()
+}
+
+/// What fails when it goes alone goes alone again.
+#[test]
+fn a_receiver_that_refuses_groups_gets_each_alone() {
+    let desk = Receiver::start(|received, number| match keys(received).len() {
+        1 if number % 4 == 2 => Answer::Status(503),
+        1 => Answer::Status(200),
+        _ => Answer::Status(413),
+    });
+    assert_eq!(refused(&desk), (vec![1; 7], vec![DeliveryOutcome::Acknowledged; 7]));
+    assert!(desk.received().len() > 8, "none failed alone");
+}
+
+#[test]
+fn an_alert_that_is_refused_takes_no_other_along() {
+    let poison = key(&alert(3, FlagCode::S5, 1));
+    let desk = Receiver::start(move |received, _| Answer::Status(if keys(received).contains(&poison) { 422 } else { 200 }));
+    let ends = (0..7).map(|number| if number == 3 { DeliveryOutcome::GaveUp } else { DeliveryOutcome::Acknowledged });
+    assert_eq!(refused(&desk), (vec![1; 7], ends.collect()));
+}
+
 /// Killed anywhere, also between the records of one group: nothing is lost.
 #[test]
 fn groups_survive_kills() {

@@ -59,7 +59,7 @@ impl Worker {
                 self.book.end(&id, notification, Ending::Suppressed(look_at));
                 continue;
             }
-            let route = grouping(&self.config.routes, &self.receiver().name, &due.alert, team);
+            let route = grouping(&self.config.routes, &self.receiver().name, &due.alert, team).filter(|_| !due.is_apart);
             let wait = route.map(|route| if due.attempt > 1 { Duration::ZERO } else { route.group_wait });
             let by = route.map(|route| route.group_by.clone());
             let message = Message { alert: Arc::clone(&due.alert), person };
@@ -134,6 +134,15 @@ impl Worker {
         let mut next = if wait.is_zero() { self.results.try_recv().ok() } else { self.results.recv_timeout(wait).ok() };
         while let Some(done) = next {
             self.in_flight = self.in_flight.saturating_sub(1);
+            if done.is_refused_group() {
+                let (receiver, alerts) = (&self.receiver().name, done.dues.len());
+                tracing::warn!(
+                    receiver,
+                    alerts,
+                    detail = done.sent.detail,
+                    "a message of several alerts is refused, telling of each alone"
+                );
+            }
             for due in &done.dues {
                 self.ended(due, &done)?;
             }
@@ -172,11 +181,14 @@ impl Worker {
         }
         let (outcome, ending) = match decision {
             Decision::Acknowledged => (DeliveryOutcome::Acknowledged, Ending::Acknowledged),
+            // It may be too many, or one among them: that says nothing of each.
+            Decision::GiveUp if done.is_refused_group() => (DeliveryOutcome::Failed, Ending::Apart),
             Decision::GiveUp => (DeliveryOutcome::GaveUp, Ending::GaveUp),
             Decision::RetryAfter(after) => (DeliveryOutcome::Failed, Ending::RetryAt(now_us + after.as_micros() as i64)),
         };
         match decision {
             Decision::Acknowledged => {}
+            Decision::GiveUp if ending == Ending::Apart => {}
             Decision::GiveUp => {
                 tracing::error!(receiver = self.receiver().name, alert = %alert.alert_id, attempt = due.attempt, detail = sent.detail, "gave up telling of an alert");
             }
