@@ -227,12 +227,14 @@ impl Pipeline {
         }
     }
 
-    /// Fails with the reason of a stage that has ended.
+    /// Fails with the reason of a stage that has ended. One that fails stops the others, and may take longer than they do: its
+    /// word is waited for.
     pub fn check(&mut self) -> Result<()> {
         let Some(ended) = self.threads.iter().position(|(_, thread)| thread.is_finished()) else { return Ok(()) };
         self.ended.store(true, Ordering::Relaxed);
         let (name, thread) = self.threads.swap_remove(ended);
         match thread.join() {
+            Ok(Ok(())) if self.stop.is_stopped() && !self.threads.is_empty() => Ok(()),
             Ok(Ok(())) => bail!("the {name} ended although nobody asked it to"),
             Ok(Err(error)) => Err(error.context(format!("the {name} stopped"))),
             Err(_) => bail!("the {name} panicked; the message is above"),

@@ -2,7 +2,7 @@
 //! is comes as an argument, in microseconds of a clock that never goes back.
 
 use fieldline_schemas::Timestamp;
-use fieldline_schemas::alerts::{Alert, AlertState, FlagCode};
+use fieldline_schemas::alerts::{Alert, AlertState, AlertStep, FlagCode};
 use fieldline_schemas::events::Severity;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,6 +35,11 @@ impl Urgency {
             Severity::Info => Self::Info,
         }
     }
+}
+
+/// Nobody is told because of such a step alone.
+fn is_for_nobody(step: AlertStep) -> bool {
+    matches!(step, AlertStep::Repeated | AlertStep::Noted | AlertStep::Notified | AlertStep::Undelivered)
 }
 
 /// A record of `alerts`.
@@ -132,7 +137,7 @@ impl Book {
 
     /// Takes a record of `alerts`. Records of one alert come in the order of their offsets; a version that is not above the
     /// known one is a repetition.
-    pub fn take(&mut self, told: Told, alert: Alert<'static>) {
+    pub fn take(&mut self, told: Told, mut alert: Alert<'static>) {
         let id = alert.alert_id.as_ref();
         let echoed = alert.delivered.iter().find(|delivered| delivered.receiver == self.receiver.as_str()).map_or(0, |d| d.notification);
         let (acknowledged, given_up) = match self.entries.get(id) {
@@ -151,6 +156,10 @@ impl Book {
             let is_same = previous.alert.notification == alert.notification;
             if is_same {
                 (first, attempts) = (previous.first, previous.attempts);
+                // A notification goes by the step that called for it, whatever was noted since.
+                if is_for_nobody(alert.step) {
+                    alert.step = previous.alert.step;
+                }
             }
             match previous.queue {
                 // A newer notification does not wait for the older one's pause, but for its attempt that is under way.

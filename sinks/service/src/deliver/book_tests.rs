@@ -58,6 +58,16 @@ fn only_the_newest_notification_is_owed_and_only_once() {
 }
 
 #[test]
+fn a_notification_goes_by_the_step_that_called_for_it() {
+    let with = |step: AlertStep, version: u64, notification: u32| later(Alert { step, ..s5("a", notification) }, version);
+    let noted = [with(AlertStep::Opened, 0, 1), with(AlertStep::Noted, 1, 1), with(AlertStep::Notified, 2, 1)];
+    let step = |book: &mut Book| book.next(Urgency::Info).map(|due| due.alert.step);
+    assert_eq!(step(&mut book(noted)), Some(AlertStep::Opened));
+    assert_eq!(step(&mut book([with(AlertStep::Opened, 0, 1), with(AlertStep::Acknowledged, 1, 1)])), Some(AlertStep::Acknowledged));
+    assert_eq!(step(&mut book([with(AlertStep::Opened, 0, 1), with(AlertStep::Escalated, 1, 2)])), Some(AlertStep::Escalated));
+}
+
+#[test]
 fn what_the_lifecycle_says_is_told_is_not_owed() {
     let mut book =
         book([delivered(s5("a", 2), "desk", 2), delivered(s5("b", 2), "desk", 1), delivered(s5("c", 2), "other", 2), s5("d", 0)]);
