@@ -108,8 +108,7 @@ impl KafkaProducer {
     }
 
     fn with(cluster: Arc<Cluster>, config: &ClientConfig) -> Result<Self> {
-        let producer: BaseProducer<Deliveries> =
-            config.create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
+        let producer: BaseProducer<Deliveries> = config.create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
         let seat = cluster.tokens.as_ref().map(|tokens| tokens.seat(producer.client().native_ptr())).transpose()?;
         let (targets, flight) = (Vec::new(), InFlight::default());
         Ok(Self { cluster, _seat: seat, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })
