@@ -62,6 +62,11 @@ impl Ways {
         first_open.map_or(self.taken, |number| number - 1)
     }
 
+    /// How many appends of the bulk are not known to be acknowledged.
+    pub fn bulk_open(&self) -> usize {
+        self.bulk.appends.len()
+    }
+
     fn open(&mut self, way: Way) -> &mut Open {
         match way {
             Way::Bulk => &mut self.bulk,
