@@ -57,7 +57,7 @@ pub enum Place {
 pub fn migrate_only(config: &Config) -> Result<()> {
     let database = Database::reach(config)?;
     migrate(&database.target)?;
-    println!("the tables and views of {} at {} are up to date", database.target.database, database.target.url);
+    tell!("the tables and views of {} at {} are up to date", database.target.database, database.target.url)?;
     Ok(())
 }
 
