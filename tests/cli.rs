@@ -67,6 +67,14 @@ fn nothing_ends_because_nobody_reads() {
 }
 
 #[test]
+fn a_server_that_is_not_there_is_named_while_it_is_waited_for() {
+    let folder = Folder::new();
+    let mut asking = folder.spawn(&["--set", "clickhouse.url=http://127.0.0.1:1", "sql", "SELECT 1"]);
+    asking.wait_until_said("http://127.0.0.1:1 is asked again");
+    asking.kill_all();
+}
+
+#[test]
 fn help_and_version_are_printed() {
     let help = bare(&["--help"]);
     assert_eq!(help.code, Some(0));

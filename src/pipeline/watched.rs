@@ -48,9 +48,7 @@ impl Watched {
         problems.extend(self.schemas.problem());
         problems.extend(self.watch.standing().into_iter().map(|(component, reasoning)| format!("S12 {component}: {reasoning}")));
         let owned = self.processors.snapshot();
-        if self.has_processors && owned.is_empty() && self.since.elapsed() < FIRST_SHARE_WAIT_MAX {
-            problems.push("no partition has been given to the processors yet".to_owned());
-        }
+        problems.extend(first_share(self.has_processors, owned.len(), self.since.elapsed()));
         for (at, progress) in &owned {
             if progress.rebuilt() < 1.0 {
                 let percent = progress.rebuilt() * 100.0;
@@ -87,6 +85,12 @@ impl Watched {
     }
 }
 
+/// A process that has just begun counts as one to spare only after a while.
+fn first_share(has_processors: bool, owned: usize, age: Duration) -> Option<String> {
+    let waits = has_processors && owned == 0 && age < FIRST_SHARE_WAIT_MAX;
+    waits.then(|| "no partition has been given to the processors yet".to_owned())
+}
+
 /// Of partitions that are read to their end, those of which nothing was heard for long: not even the ticks of their owner came back.
 fn silence<'a>(clocks: impl Iterator<Item = (&'a TopicPartition, Option<Timestamp>)>, now: Timestamp) -> Option<String> {
     let silent: Vec<_> = clocks.filter_map(|(at, clock)| Some((at, now.since(clock?)))).filter(|(_, us)| *us > SILENCE_US_MAX).collect();
@@ -103,6 +107,20 @@ fn silence<'a>(clocks: impl Iterator<Item = (&'a TopicPartition, Option<Timestam
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_that_have_begun_wait_for_their_first_share() {
+        let check = |has_processors, owned, seconds, expect| {
+            let found = first_share(has_processors, owned, Duration::from_secs(seconds));
+            assert_eq!(found.is_some(), expect, "{has_processors} {owned} {seconds}");
+        };
+        check(true, 0, 0, true);
+        check(true, 0, 59, true);
+        // More processes than partitions: a rollout that waits for this one would wait for ever.
+        check(true, 0, 60, false);
+        check(true, 1, 0, false);
+        check(false, 0, 0, false);
+    }
 
     #[test]
     fn a_partition_is_silent_when_not_even_a_tick_came_for_more_than_30_s() {
