@@ -140,7 +140,7 @@ impl<F: Fact> Standing<F> {
     pub fn insert(&mut self, claim: &Claim<F>, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Inserted {
         let content = if claim.voided && !F::LAST_STANDS { 0 } else { claim.content };
         let content = [(content >> 64) as u64, content as u64];
-        if self.index.places(claim.id).next().is_none() {
+        if self.places(claim.id).next().is_none() {
             // The first record of its id, as nearly all are: it decides.
             let stands = !claim.voided;
             let fact = self.remember(claim, content, stands, window);
@@ -190,7 +190,7 @@ impl<F: Fact> Standing<F> {
         if fact.is_some() {
             self.facts.push(claim.fact);
         }
-        self.index.insert(claim.id, self.markers.len() as u32);
+        self.index.insert(claim.id.0, self.markers.len(), |place| self.markers[place].id.0);
         self.markers.push(Marker {
             id: claim.id,
             content,
@@ -231,8 +231,13 @@ impl<F: Fact> Standing<F> {
         self.facts.iter()
     }
 
+    /// The markers of an id, in log order.
+    fn places(&self, id: EventId) -> impl Iterator<Item = usize> {
+        self.index.candidates(id.0).filter(move |place| self.markers[*place].id == id)
+    }
+
     fn visible(&self, id: EventId, window: Window) -> impl Iterator<Item = usize> {
-        self.index.places(id).filter(move |place| self.markers[*place].appended >= window.markers_from())
+        self.places(id).filter(move |place| self.markers[*place].appended >= window.markers_from())
     }
 
     /// The marker that decides an id, a void included.
@@ -264,8 +269,11 @@ impl<F: Fact> Standing<F> {
         concerns: &impl Fn(&F, Timestamp) -> Changed,
     ) -> Option<Changed> {
         let mut changed = None;
-        for place in self.index.places(id) {
+        for place in self.index.candidates(id.0) {
             let marker = &mut self.markers[place];
+            if marker.id != id {
+                continue;
+            }
             let is_chosen = decision.is_some_and(|d| d.place == place);
             let stands = is_chosen && !marker.voided;
             let conflicted = is_chosen && decision.is_some_and(|d| d.conflicted);
@@ -314,6 +322,6 @@ impl<F: Fact> Standing<F> {
             true
         });
         self.markers.shrink_to(2 * self.markers.len());
-        self.index.rebuild(self.markers.iter().map(|marker| marker.id));
+        self.index.rebuild(self.markers.iter().map(|marker| marker.id.0));
     }
 }
