@@ -41,9 +41,9 @@ impl Index {
         run.filter(move |cell| **cell & !(mask as u32) == print).map(move |cell| (*cell as usize & mask) - 1)
     }
 
-    /// Starts again from these, which are in order of place.
-    pub fn rebuild(&mut self, ids: impl ExactSizeIterator<Item = Uuid>) {
-        let cells = if ids.len() == 0 { 0 } else { (ids.len() * FULL_OF / FULL + 1).next_power_of_two().max(CELLS_MIN) };
+    /// Starts again from so many ids, which are in order of place.
+    pub fn rebuild(&mut self, places: usize, ids: impl Iterator<Item = Uuid>) {
+        let cells = if places == 0 { 0 } else { (places * FULL_OF / FULL + 1).next_power_of_two().max(CELLS_MIN) };
         self.resize(cells, ids);
     }
 
@@ -117,11 +117,11 @@ mod tests {
         }
         assert_eq!(list.places(id(1_000)), [0_usize; 0]);
         list.ids = (0..10).map(|n| id(n % 5)).collect();
-        list.index.rebuild(list.ids.iter().copied());
+        list.index.rebuild(list.ids.len(), list.ids.iter().copied());
         assert_eq!(list.places(id(3)), [3, 8]);
         list.push(id(3));
         assert_eq!(list.places(id(3)), [3, 8, 10]);
-        list.index.rebuild(std::iter::empty());
+        list.index.rebuild(0, std::iter::empty());
         assert_eq!(list.index.candidates(id(3)).count(), 0);
     }
 

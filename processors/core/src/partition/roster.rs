@@ -32,6 +32,6 @@ impl Roster {
     pub fn rebuild(&mut self, ids: impl Iterator<Item = TechnicianId>) {
         self.ids.clear();
         self.ids.extend(ids);
-        self.index.rebuild(self.ids.iter().map(|id| id.0));
+        self.index.rebuild(self.ids.len(), self.ids.iter().map(|id| id.0));
     }
 }
