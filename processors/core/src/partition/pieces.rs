@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn it_is_a_list() {
         let mut list = Pieces::default();
-        assert!(list.is_empty() && list.len() == 0);
+        assert!(list.is_empty());
+        assert_eq!(list.len(), 0);
         for n in 0..3 * PIECE + 1 {
             list.push(n);
             assert!(list.len() == n + 1 && list[n] == n && !list.is_empty());
