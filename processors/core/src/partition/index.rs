@@ -1,7 +1,7 @@
 //! From an id to its places in a list that only grows: a table of places, found by a digest of the id.
 //!
 //! A cell is four bytes, the place and as much of the digest as fits above it, so that a new id, as nearly all are, is known for new
-//! without a look at the list. Sorted pairs of id and place took three times the memory, a tree nine times. No order of the table is
+//! without a look at the list. Sorted pairs of id and place took three times the memory, a tree still more. No order of the table is
 //! ever visible. Whoever makes up ids of one digest makes looking for their own slower, as a list is, and nothing else.
 
 use uuid::Uuid;

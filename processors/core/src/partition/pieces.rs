@@ -1,6 +1,6 @@
 //! A list that grows by pieces of one size: nothing is moved when it grows, and what one technician gives back fits the next.
 //!
-//! Lists that double move all they hold again and again, and leave holes of every size behind: a third of the memory of a rebuilt state.
+//! Lists that double move all they hold again and again, and leave holes of every size behind.
 
 /// Items of a piece.
 const PIECE: usize = 64;
