@@ -1,7 +1,7 @@
 //! Many technicians' events, appended as fast as a broker takes them: the log of a large organisation, without waiting for days.
 //!
-//! What happened lies in the days before now; the append time is now, since brokers know no other. In order of time, so that a
-//! technician's records lie as far apart as they do in life.
+//! What happened lies in the days before now. In order of time, so that a technician's records lie as far apart as they do in life. The
+//! append time is now, or, in a topic of `CreateTime`, when each record would have come.
 
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
 use fieldline_log::{Append, Destination, Log as _};
@@ -17,6 +17,8 @@ const FLUSH_WAIT_MAX: Duration = Duration::from_secs(60);
 const THREADS: u32 = 2;
 /// A working day of eight hours.
 pub const EVENTS_PER_DAY: u32 = 40;
+/// Within so many seconds everybody begins.
+const SPREAD_S: i64 = 7_200;
 const PAUSE_US: i64 = 12 * MINUTE_US;
 const VISIT: [ActivityType; 6] = [
     ActivityType::TravelStart,
@@ -41,14 +43,29 @@ impl Crowd {
 
     /// Appends everything to `activity` and returns when all of it is durable.
     pub fn queue(self, brokers: &str, prefix: &str) {
+        self.append(KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() }, prefix);
+    }
+
+    /// The same, appended when it would have come; the time of the last append.
+    pub fn queue_over_days(self, brokers: &str, prefix: &str) -> Timestamp {
+        self.append(KafkaConfig { brokers: brokers.to_owned(), event_time: true, ..KafkaConfig::default() }, prefix)
+    }
+
+    fn append(self, config: KafkaConfig, prefix: &str) -> Timestamp {
         let topic = format!("{prefix}activity");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
         let first_day = Timestamp(now - i64::from(self.days) * DAY_US);
+        // Whoever begins last has begun by then.
+        let comes_at = |day: u32, number: u32, technician: u32| {
+            let within = PAUSE_US * i64::from(technician) / i64::from(self.technicians);
+            first_day + i64::from(day) * DAY_US + SPREAD_S * SECOND_US + i64::from(number) * PAUSE_US + within
+        };
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
-                let topic = &topic;
+                let (topic, config) = (&topic, config.clone());
                 scope.spawn(move || {
-                    let log = KafkaLog::open(KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() }).unwrap();
+                    let is_over_days = config.event_time;
+                    let log = KafkaLog::open(config).unwrap();
                     let (mut producer, codec, mut payload) = (log.producer().unwrap(), Codec::new(), Vec::new());
                     for (day, number) in (0..self.days).flat_map(|day| (0..EVENTS_PER_DAY).map(move |number| (day, number))) {
                         for technician in (thread..self.technicians).step_by(THREADS as usize) {
@@ -56,7 +73,8 @@ impl Crowd {
                             payload.clear();
                             codec.encode(&record, &mut payload);
                             let key = key_of(&record);
-                            let append = Append { destination: Destination::ByKey, key: &key, value: &payload, append_time: None };
+                            let append_time = is_over_days.then(|| comes_at(day, number, technician));
+                            let append = Append { destination: Destination::ByKey, key: &key, value: &payload, append_time };
                             producer.append(topic, append).unwrap();
                         }
                     }
@@ -64,6 +82,7 @@ impl Crowd {
                 });
             }
         });
+        comes_at(self.days - 1, EVENTS_PER_DAY - 1, self.technicians - 1)
     }
 }
 
@@ -95,7 +114,7 @@ fn activity_at(number: u32) -> (ActivityType, Option<u32>) {
 
 fn event(technician: u32, day: u32, number: u32, first_day: Timestamp) -> AnyRecord<'static> {
     let (activity_type, visit) = activity_at(number);
-    let begins = first_day.0 + i64::from(day) * DAY_US + i64::from(technician % 7_200) * SECOND_US;
+    let begins = first_day.0 + i64::from(day) * DAY_US + (i64::from(technician) % SPREAD_S) * SECOND_US;
     let location = (activity_type == ActivityType::ArrivedOnSite).then(|| Location {
         latitude: Some(48.0 + f64::from(technician % 1_000) / 1_000.0),
         longitude: Some(11.0 + f64::from(visit.unwrap_or(0)) / 100.0),

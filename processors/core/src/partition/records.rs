@@ -1,31 +1,12 @@
 //! The records of one technician, by kind.
 
 use super::input::{About, Input};
-use super::standing::{Fact, Inserted, Standing};
+use super::standing::{Inserted, Standing};
 use super::window::{Changed, Window};
 use crate::facts::{ActivityFact, ClearanceFact, Facts, ShiftPlanFact, SignalFact, VisitPlanFact};
 use crate::fold::PLAN_AHEAD_US;
+use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::TechnicianId;
-use fieldline_schemas::{Anomaly, Timestamp};
-
-impl Fact for ActivityFact {
-    const LAST_STANDS: bool = false;
-    fn conflicted(&mut self) {
-        self.anomalies.insert(Anomaly::A27);
-    }
-}
-impl Fact for ShiftPlanFact {
-    const LAST_STANDS: bool = false;
-}
-impl Fact for VisitPlanFact {
-    const LAST_STANDS: bool = false;
-}
-impl Fact for ClearanceFact {
-    const LAST_STANDS: bool = false;
-}
-impl Fact for SignalFact {
-    const LAST_STANDS: bool = true;
-}
 
 /// What was claimed, and what of it stands.
 #[derive(Clone, Debug, Default)]
@@ -55,12 +36,12 @@ impl Records {
 
     /// The visit plans that stand within the window.
     pub fn visit_plans(&self, window: Window) -> Vec<VisitPlanFact> {
-        self.visit_plans.standing(window).copied().collect()
+        self.visit_plans.standing(window).collect()
     }
 
     /// The operational events within the window that name the technician.
     pub fn signals(&self, window: Window) -> Vec<SignalFact> {
-        self.signals.standing(window).filter(|signal| signal.names_technician).copied().collect()
+        self.signals.standing(window).filter(|signal| signal.names_technician).collect()
     }
 
     /// Moves the window, and tells which activities can notice that something left it.

@@ -5,6 +5,7 @@
 //! times) and physical later, in bulk.
 
 use super::index::Index;
+use super::pieces::Pieces;
 use super::window::{Changed, Window};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::EventId;
@@ -32,6 +33,10 @@ pub struct Claim<F> {
 pub trait Fact: Copy {
     /// Among records of the highest revision: `false`, the first in the log stands; `true`, the highest content does.
     const LAST_STANDS: bool;
+    /// What is kept of it beside its id.
+    type Kept: Copy + std::fmt::Debug;
+    fn keep(&self) -> Self::Kept;
+    fn restore(kept: &Self::Kept, id: EventId) -> Self;
     /// Notes that other content was claimed for the same id and revision.
     fn conflicted(&mut self) {}
 }
@@ -77,10 +82,10 @@ struct Decision {
 
 /// The records of one kind about one technician.
 #[derive(Clone, Debug)]
-pub struct Standing<F> {
+pub struct Standing<F: Fact> {
     /// In log order.
-    markers: Vec<Marker>,
-    facts: Vec<F>,
+    markers: Pieces<Marker>,
+    facts: Pieces<F::Kept>,
     index: Index,
     /// Ids with more than one marker: where one that leaves the window can change what stands.
     contested: Vec<EventId>,
@@ -90,11 +95,11 @@ pub struct Standing<F> {
     oldest_fact: Timestamp,
 }
 
-impl<F> Default for Standing<F> {
+impl<F: Fact> Default for Standing<F> {
     fn default() -> Self {
         Self {
-            markers: Vec::new(),
-            facts: Vec::new(),
+            markers: Pieces::default(),
+            facts: Pieces::default(),
             index: Index::default(),
             contested: Vec::new(),
             oldest_append: Timestamp::MAX,
@@ -122,7 +127,7 @@ impl<F: Fact> Standing<F> {
                 if marker.own >= window.facts_from() {
                     self.oldest_fact = self.oldest_fact.min(marker.own);
                 } else if marker.own >= left_from {
-                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.fact(marker), marker.own)));
                 }
             }
         }
@@ -140,13 +145,13 @@ impl<F: Fact> Standing<F> {
     pub fn insert(&mut self, claim: &Claim<F>, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Inserted {
         let content = if claim.voided && !F::LAST_STANDS { 0 } else { claim.content };
         let content = [(content >> 64) as u64, content as u64];
-        if self.index.places(claim.id).next().is_none() {
+        if self.places(claim.id).next().is_none() {
             // The first record of its id, as nearly all are: it decides.
             let stands = !claim.voided;
             let fact = self.remember(claim, content, stands, window);
-            let changed = fact.map(|(fact, own)| {
+            let changed = fact.map(|own| {
                 self.oldest_fact = self.oldest_fact.min(own);
-                concerns(&self.facts[fact], own)
+                concerns(&claim.fact, own)
             });
             return Inserted::Decides { changed, lacks_predecessor: claim.revision > 0 || claim.voided, others_from: None };
         }
@@ -183,14 +188,14 @@ impl<F: Fact> Standing<F> {
         Inserted::Decides { changed, lacks_predecessor: others == 0 && (claim.revision > 0 || claim.voided), others_from }
     }
 
-    /// Keeps a marker of the record, and its fact where it lies within the window: that one's place and own time.
-    fn remember(&mut self, claim: &Claim<F>, content: [u64; 2], stands: bool, window: Window) -> Option<(usize, Timestamp)> {
+    /// Keeps a marker of the record, and its fact where it lies within the window: that one's own time.
+    fn remember(&mut self, claim: &Claim<F>, content: [u64; 2], stands: bool, window: Window) -> Option<Timestamp> {
         let own = window.time_of(claim.own);
         let fact = (!claim.voided && own >= window.facts_from()).then_some(self.facts.len());
         if fact.is_some() {
-            self.facts.push(claim.fact);
+            self.facts.push(claim.fact.keep());
         }
-        self.index.insert(claim.id, self.markers.len() as u32);
+        self.index.insert(claim.id.0, self.markers.len(), |place| self.markers[place].id.0);
         self.markers.push(Marker {
             id: claim.id,
             content,
@@ -203,15 +208,15 @@ impl<F: Fact> Standing<F> {
             conflicted: false,
         });
         self.oldest_append = self.oldest_append.min(window.clock());
-        fact.map(|fact| (fact, own))
+        fact.map(|_| own)
     }
 
     /// Appends the facts that stand, lie within the window and happened from `from` up to `to`, in log order.
     pub fn collect(&self, window: Window, (from, to): (Timestamp, Timestamp), facts: &mut Vec<F>) {
         let from = from.max(window.facts_from());
-        for marker in &self.markers {
+        for marker in self.markers.iter() {
             if marker.stands && marker.fact != NO_FACT && marker.own >= from && marker.own <= to {
-                let mut fact = self.facts[marker.fact as usize];
+                let mut fact = self.fact(marker);
                 if marker.conflicted {
                     fact.conflicted();
                 }
@@ -221,18 +226,28 @@ impl<F: Fact> Standing<F> {
     }
 
     /// The facts that stand and lie within the window.
-    pub fn standing(&self, window: Window) -> impl Iterator<Item = &F> {
+    pub fn standing(&self, window: Window) -> impl Iterator<Item = F> {
         let stands = move |marker: &&Marker| marker.stands && marker.fact != NO_FACT && marker.own >= window.facts_from();
-        self.markers.iter().filter(stands).map(|marker| &self.facts[marker.fact as usize])
+        self.markers.iter().filter(stands).map(|marker| self.fact(marker))
     }
 
     /// The facts of the window and maybe more, whether they stand or not.
-    pub fn all(&self) -> impl Iterator<Item = &F> {
-        self.facts.iter()
+    pub fn all(&self) -> impl Iterator<Item = F> {
+        self.markers.iter().filter(|marker| marker.fact != NO_FACT).map(|marker| self.fact(marker))
+    }
+
+    /// The fact of a marker that has one.
+    fn fact(&self, marker: &Marker) -> F {
+        F::restore(&self.facts[marker.fact as usize], marker.id)
+    }
+
+    /// The markers of an id, in log order.
+    fn places(&self, id: EventId) -> impl Iterator<Item = usize> {
+        self.index.candidates(id.0).filter(move |place| self.markers[*place].id == id)
     }
 
     fn visible(&self, id: EventId, window: Window) -> impl Iterator<Item = usize> {
-        self.index.places(id).filter(move |place| self.markers[*place].appended >= window.markers_from())
+        self.places(id).filter(move |place| self.markers[*place].appended >= window.markers_from())
     }
 
     /// The marker that decides an id, a void included.
@@ -264,15 +279,19 @@ impl<F: Fact> Standing<F> {
         concerns: &impl Fn(&F, Timestamp) -> Changed,
     ) -> Option<Changed> {
         let mut changed = None;
-        for place in self.index.places(id) {
+        for place in self.index.candidates(id.0) {
             let marker = &mut self.markers[place];
+            if marker.id != id {
+                continue;
+            }
             let is_chosen = decision.is_some_and(|d| d.place == place);
             let stands = is_chosen && !marker.voided;
             let conflicted = is_chosen && decision.is_some_and(|d| d.conflicted);
             if (marker.stands, marker.conflicted) != (stands, conflicted) {
                 (marker.stands, marker.conflicted) = (stands, conflicted);
+                let marker = *marker;
                 if marker.fact != NO_FACT && marker.own >= window.facts_from() {
-                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
+                    changed = Changed::join(changed, Some(concerns(&self.fact(&marker), marker.own)));
                     if stands {
                         self.oldest_fact = self.oldest_fact.min(marker.own);
                     }
@@ -299,21 +318,20 @@ impl<F: Fact> Standing<F> {
     fn sweep(&mut self, window: Window) {
         let facts = std::mem::take(&mut self.facts);
         self.oldest_append = Timestamp::MAX;
-        self.markers.retain_mut(|marker| {
+        for mut marker in std::mem::take(&mut self.markers) {
             if marker.appended < window.markers_from() {
-                return false;
+                continue;
             }
             if marker.fact != NO_FACT {
-                let fact = facts[marker.fact as usize];
+                let kept = facts[marker.fact as usize];
                 marker.fact = if marker.own >= window.facts_from() { self.facts.len() as u32 } else { NO_FACT };
                 if marker.fact != NO_FACT {
-                    self.facts.push(fact);
+                    self.facts.push(kept);
                 }
             }
             self.oldest_append = self.oldest_append.min(marker.appended);
-            true
-        });
-        self.markers.shrink_to(2 * self.markers.len());
-        self.index.rebuild(self.markers.iter().map(|marker| marker.id));
+            self.markers.push(marker);
+        }
+        self.index.rebuild(self.markers.len(), self.markers.iter().map(|marker| marker.id.0));
     }
 }

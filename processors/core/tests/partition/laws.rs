@@ -2,7 +2,8 @@
 
 use crate::scenario::{Faults, Rng, log, number, technician};
 use crate::tables::{Output, Table, anomalies, answer, run, settings, whole};
-use fieldline_processors_core::partition::{Effects, Input, Partition, Record};
+use fieldline_processors_core::partition::{Effects, Input, Partition, Record, Settings};
+use fieldline_schemas::time::DAY_US;
 use fieldline_schemas::{Anomaly, Timestamp};
 
 /// Enough for a quick run; `FIELDLINE_SEEDS` asks for more.
@@ -55,6 +56,41 @@ fn a_rebuilt_state_goes_on_as_if_nothing_had_happened() {
         }
     }
     assert!(splits >= 100 && outputs > 5_000, "{splits} splits, {outputs} outputs: too few to mean anything");
+}
+
+/// How many records of a replay wait for others of their technician is not visible: not in what is put out afterwards, not in the
+/// counters, not in anything that is known. Some technicians belong elsewhere.
+#[test]
+fn a_replay_by_technician_equals_one_record_by_record() {
+    let settings = Settings { partitions: 2, home: |id, _| i32::from(id == technician(1)), ..settings() };
+    let (mut waited, mut misplaced) = (0, 0);
+    for seed in seeds() {
+        let records = log(seed, Faults::ALL);
+        let (_, positions) = run(&mut Partition::new(settings), &records);
+        let mut rng = Rng(seed);
+        for _ in 0..3 {
+            let at = positions[rng.below(positions.len() as u64) as usize];
+            // Longer than needed, so that technicians and devices are forgotten on the way, too.
+            let from = Partition::replay_from(at.clock) - rng.span(4 * DAY_US);
+            let first = records.partition_point(|record| record.append_time < from);
+            let live = records.partition_point(|record| record.offset < at.offset);
+            let replay = |waiting_max: usize| {
+                let mut partition = Partition::rebuild(settings, at).waiting_at_most(waiting_max);
+                let until = (live + 1).min(records.len());
+                let replayed = run(&mut partition, &records[first..until]);
+                let state = format!("{partition:?}");
+                let went_on = run(&mut partition, &records[until..]);
+                (replayed, state, went_on, partition.counters())
+            };
+            let one_by_one = replay(1);
+            for waiting_max in [7, 300, usize::MAX] {
+                assert!(replay(waiting_max) == one_by_one, "seed {seed}, taken over at {at:?}, {waiting_max} waiting");
+            }
+            waited += live - first;
+            misplaced += one_by_one.3.misplaced;
+        }
+    }
+    assert!(waited > 10_000 && misplaced > 1_000, "{waited} records, {misplaced} misplaced: too few to mean anything");
 }
 
 /// The negative control of the law above: with a shorter replay the outputs differ.
