@@ -10,6 +10,7 @@ mod digest;
 mod effects;
 mod index;
 mod input;
+mod leaving;
 mod reading;
 mod records;
 mod rows;

@@ -5,6 +5,7 @@
 //! times) and physical later, in bulk.
 
 use super::index::Index;
+use super::leaving::Leaving;
 use super::window::{Changed, Window};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::ids::EventId;
@@ -88,6 +89,7 @@ pub struct Standing<F> {
     oldest_append: Timestamp,
     /// The earliest own time among the facts within the window, at or before the true one.
     oldest_fact: Timestamp,
+    leaving: Leaving,
 }
 
 impl<F> Default for Standing<F> {
@@ -99,6 +101,7 @@ impl<F> Default for Standing<F> {
             contested: Vec::new(),
             oldest_append: Timestamp::MAX,
             oldest_fact: Timestamp::MAX,
+            leaving: Leaving::default(),
         }
     }
 }
@@ -117,14 +120,7 @@ impl<F: Fact> Standing<F> {
     pub fn advance(&mut self, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         if self.oldest_fact < window.facts_from() {
-            let left_from = std::mem::replace(&mut self.oldest_fact, Timestamp::MAX);
-            for marker in self.markers.iter().filter(|marker| marker.stands && marker.fact != NO_FACT) {
-                if marker.own >= window.facts_from() {
-                    self.oldest_fact = self.oldest_fact.min(marker.own);
-                } else if marker.own >= left_from {
-                    changed = Changed::join(changed, Some(concerns(&self.facts[marker.fact as usize], marker.own)));
-                }
-            }
+            changed = self.let_go(window.facts_from(), &concerns);
         }
         if self.oldest_append < window.markers_from() {
             changed = Changed::join(changed, self.settle_contested(window, &concerns));
@@ -132,6 +128,27 @@ impl<F: Fact> Standing<F> {
                 self.sweep(window);
             }
         }
+        changed
+    }
+
+    /// Tells what concerns the facts that happened before `from` and had not left the window.
+    fn let_go(&mut self, from: Timestamp, concerns: &impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
+        let mut changed = None;
+        let mut left = |marker: &Marker, facts: &[F]| {
+            if marker.stands && marker.fact != NO_FACT {
+                changed = Changed::join(changed, Some(concerns(&facts[marker.fact as usize], marker.own)));
+            }
+        };
+        while let Some(place) = self.leaving.take(from) {
+            left(&self.markers[place], &self.facts);
+        }
+        if self.leaving.first().is_none() {
+            let unseen = self.oldest_fact.max(self.leaving.complete_before())..from;
+            self.markers.iter().filter(|marker| unseen.contains(&marker.own)).for_each(|marker| left(marker, &self.facts));
+            let within = |marker: &Marker| marker.fact != NO_FACT && marker.own >= from;
+            self.leaving.find(self.markers.iter().enumerate().filter(|(_, m)| within(m)).map(|(place, m)| (m.own, place)));
+        }
+        self.oldest_fact = self.leaving.first().unwrap_or(Timestamp::MAX);
         changed
     }
 
@@ -189,6 +206,7 @@ impl<F: Fact> Standing<F> {
         let fact = (!claim.voided && own >= window.facts_from()).then_some(self.facts.len());
         if fact.is_some() {
             self.facts.push(claim.fact);
+            self.leaving.add(own, self.markers.len());
         }
         self.index.insert(claim.id, self.markers.len() as u32);
         self.markers.push(Marker {
@@ -298,6 +316,7 @@ impl<F: Fact> Standing<F> {
     /// Gives back the memory of what has left the window.
     fn sweep(&mut self, window: Window) {
         let facts = std::mem::take(&mut self.facts);
+        self.leaving.forget();
         self.oldest_append = Timestamp::MAX;
         self.markers.retain_mut(|marker| {
             if marker.appended < window.markers_from() {
