@@ -33,9 +33,9 @@ pub(super) struct Lengths {
     has_open: bool,
 }
 
-/// Room for the spans of one window, used again for the next.
+/// Room for the spans within one window, used again for the next.
 #[derive(Default)]
-pub(super) struct Room {
+pub(super) struct Spans {
     certain: SpanSet,
     possible: SpanSet,
     certain_above: SpanSet,
@@ -54,11 +54,11 @@ impl Lengths {
     };
 
     /// Measures `own`, which is sorted by kind, within `window`. `known`: from the start of the shift to its last known instant.
-    pub fn within(window: Span, known: Span, own: &[&Stretch], room: &mut Room) -> Self {
+    pub fn within(window: Span, known: Span, own: &[&Stretch], spans: &mut Spans) -> Self {
         let known = known.cut(window);
         let mut lengths = Self { shift: Bounds { lo_us: known.length_us(), hi_us: window.length_us() }, ..Self::NONE };
         lengths.has_open = own.iter().any(|s| s.quality == Quality::Open && s.kind != Kind::VisitTravel && s.possible.overlaps(window));
-        let Room { certain, possible, certain_above, possible_above, merged } = room;
+        let Spans { certain, possible, certain_above, possible_above, merged } = spans;
         certain_above.clear();
         possible_above.clear();
         let mut rest = own;

@@ -1,7 +1,7 @@
 //! The part of a shift that lies behind everything that still goes on: measured once, and not again with each event.
 
 use super::draft::ShiftDraft;
-use super::lengths::{Lengths, Room};
+use super::lengths::{Lengths, Spans};
 use super::shift::{day, first_date, known, last_date, stretches_of};
 use super::span::Span;
 use super::stretch::Stretch;
@@ -43,7 +43,7 @@ impl Settled {
         }
         let mut own: Vec<&Stretch> = stretches_of(walked, open).filter(|s| s.reaches_beyond(settled.to) && s.possible.from < to).collect();
         own.sort_unstable_by_key(|s| (s.kind, s.possible.from));
-        let mut room = Room::default();
+        let mut spans = Spans::default();
         let first = first_date(shift);
         for (nth, date) in (first..=last_date(shift)).enumerate() {
             let window = day(shift, date).cut(Span::new(settled.to, to));
@@ -53,7 +53,7 @@ impl Settled {
             if settled.days.len() <= nth {
                 settled.days.resize(nth + 1, Lengths::NONE);
             }
-            settled.days[nth].add(&Lengths::within(window, known(shift), &own, &mut room));
+            settled.days[nth].add(&Lengths::within(window, known(shift), &own, &mut spans));
         }
         settled.to = to;
     }

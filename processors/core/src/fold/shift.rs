@@ -3,7 +3,7 @@
 use super::Due;
 use super::draft::ShiftDraft;
 use super::episode::net_of_overlays;
-use super::lengths::{Lengths, Room};
+use super::lengths::{Lengths, Spans};
 use super::segment::Derivation;
 use super::settled::Settled;
 use super::span::Span;
@@ -23,6 +23,13 @@ const TRAVEL_MAX_US: i64 = 6 * HOUR_US;
 const BREAK_MAX_US: i64 = 4 * HOUR_US;
 const WORK_MAX_US: i64 = 16 * HOUR_US;
 const SHIFT_MAX_US: i64 = 16 * HOUR_US;
+
+/// Room that one row needs, used again for the next.
+#[derive(Default)]
+struct Room {
+    spans: Spans,
+    by_date: Vec<Lengths>,
+}
 
 /// Adds the rows of all shifts. `settled`: what is known for good of one of them.
 pub(super) fn results(
@@ -80,12 +87,12 @@ fn row(
     if shift.depends_on_context {
         codes.insert(Anomaly::A29);
     }
-    let (whole, lengths) = lengths(shift, own, settled, room);
-    let durations = whole.durations(shift.ended_at.is_none(), true);
+    let Room { spans, by_date } = room;
+    let durations = lengths(shift, own, settled, spans, by_date).durations(shift.ended_at.is_none(), true);
     if is_odd || durations.shift.lo_us > SHIFT_MAX_US {
         codes.insert(Anomaly::A28);
     }
-    let days = days(shift, &lengths, codes);
+    let days = days(shift, by_date, codes);
     let event_codes = shift.codes.iter().fold(codes, |all, (_, codes)| all.union(*codes));
     ShiftResult {
         technician_contact_id: facts.technician_contact_id,
@@ -160,26 +167,20 @@ pub(super) fn is_implausible_travel(stretch: &Stretch) -> bool {
 }
 
 /// What the shift comes to, and each of its dates. `own`: its stretches that reach beyond what is settled, sorted by kind.
-fn lengths(shift: &ShiftDraft, own: &[&Stretch], settled: Option<&Settled>, room: &mut Room) -> (Lengths, Vec<Lengths>) {
+fn lengths(shift: &ShiftDraft, own: &[&Stretch], settled: Option<&Settled>, spans: &mut Spans, by_date: &mut Vec<Lengths>) -> Lengths {
     let mut whole = Lengths::NONE;
-    let by_day = (first_date(shift)..=last_date(shift)).enumerate().map(|(nth, date)| {
+    by_date.clear();
+    for (nth, date) in (first_date(shift)..=last_date(shift)).enumerate() {
         let window = day(shift, date);
-        let lengths = match settled {
-            None => Lengths::within(window, known(shift), own, room),
-            Some(settled) => {
-                let mut lengths = *settled.of_day(nth);
-                let to_come = Span { from: window.from.max(settled.to), ..window };
-                if !to_come.is_empty() {
-                    lengths.add(&Lengths::within(to_come, known(shift), own, room));
-                }
-                lengths
-            }
-        };
+        let to_come = settled.map_or(window, |settled| Span::new(window.from.max(settled.to), window.to));
+        let mut lengths = settled.map_or(Lengths::NONE, |settled| *settled.of_day(nth));
+        if !to_come.is_empty() {
+            lengths.add(&Lengths::within(to_come, known(shift), own, spans));
+        }
         whole.add(&lengths);
-        lengths
-    });
-    let by_day = by_day.collect();
-    (whole, by_day)
+        by_date.push(lengths);
+    }
+    whole
 }
 
 /// The shift cut at local midnight. What concerns the shift as a whole stands on its first day.
