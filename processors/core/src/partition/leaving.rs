@@ -41,7 +41,7 @@ impl Leaving {
         if at >= self.complete_before {
             return;
         }
-        let after = self.next.partition_point(|(other, _)| *other > at);
+        let after = self.next.partition_point(|(other, _)| *other >= at);
         self.next.insert(after, (at, place as u32));
         let latest = self.next[0].0;
         // Those of one instant are found together or not at all.
