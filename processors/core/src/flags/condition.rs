@@ -4,7 +4,9 @@ use super::FlagSettings;
 use super::alarm::Alarm;
 use super::device::{Device, Devices};
 use super::reasoning::{self, Moment};
+use crate::facts::VisitPlanFact;
 use crate::fold::{Column, Tail, UnendedShift};
+use crate::partition::Refolded;
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::FlagCode;
 use fieldline_schemas::events::Severity;
@@ -71,9 +73,11 @@ pub(super) struct Window {
 pub(super) struct Known {
     pub unended: Vec<UnendedShift>,
     pub tail: Tail,
-    pub windows: Vec<Window>,
-    /// Visits of `windows` with an arrival, real or imputed, and where the episode begins.
-    pub attended: Vec<(Timestamp, VisitId)>,
+    windows: Vec<Window>,
+    /// Visits of `windows` with an arrival, real or imputed, and where the episode begins; sorted.
+    attended: Vec<(VisitId, Timestamp)>,
+    /// Those of `windows` without one.
+    missed: Vec<Window>,
     pub devices: Devices,
     /// Grave operational events that name the technician.
     pub alarms: Vec<Alarm>,
@@ -92,6 +96,40 @@ impl Known {
         self.unended.iter().find(|shift| shift.shift_id == shift_id)
     }
 
+    /// Takes what visit plans and arrivals say of each other. `plans`: those that stand, where they may have changed.
+    pub fn note_visits(&mut self, refolded: &Refolded, plans: Option<&[VisitPlanFact]>) {
+        if let Some(plans) = plans {
+            let window = |plan: &VisitPlanFact| Window { plan_id: plan.id, visit_id: plan.visit_id, end: plan.window_end };
+            self.windows.clear();
+            self.windows.extend(plans.iter().map(window));
+            self.windows.sort_by_key(|window| (window.visit_id, window.plan_id));
+            self.windows.dedup_by_key(|window| window.visit_id);
+        }
+        let mut is_changed = plans.is_some() || !refolded.spans.is_empty();
+        if !refolded.spans.is_empty() {
+            self.attended.retain(|(_, begins_at)| !refolded.covers(*begins_at));
+        }
+        if !self.windows.is_empty() {
+            for episode in refolded.units.episodes.iter().filter(|episode| episode.has_attendance) {
+                let attended = (episode.visit_id, episode.first_event_at);
+                let has_window = self.windows.binary_search_by_key(&episode.visit_id, |window| window.visit_id).is_ok();
+                if has_window && let Err(at) = self.attended.binary_search(&attended) {
+                    self.attended.insert(at, attended);
+                    is_changed = true;
+                }
+            }
+        }
+        if is_changed {
+            let mut attended = self.attended.iter().map(|(visit_id, _)| *visit_id).peekable();
+            let is_missed = |window: &&Window| {
+                while attended.next_if(|visit_id| *visit_id < window.visit_id).is_some() {}
+                attended.peek() != Some(&window.visit_id)
+            };
+            self.missed.clear();
+            self.missed.extend(self.windows.iter().filter(is_missed));
+        }
+    }
+
     /// Appends every condition, those that fall due later included.
     pub fn conditions(&self, settings: &FlagSettings, found: &mut Vec<Condition>) {
         found.extend(self.check_in(settings));
@@ -102,8 +140,7 @@ impl Known {
         // S8. Off shift a device may be switched off.
         found.extend(self.open_shift().into_iter().flat_map(|shift| self.devices.conditions(shift, settings)));
         found.extend(self.alarms(settings));
-        let missed = self.windows.iter().filter(|window| !self.attended.iter().any(|(_, visit)| *visit == window.visit_id));
-        found.extend(missed.map(|window| Condition {
+        found.extend(self.missed.iter().map(|window| Condition {
             code: FlagCode::S11,
             cause: Cause::Event(window.plan_id),
             about_at: window.end,

@@ -2,7 +2,7 @@
 
 use super::FlagSettings;
 use super::clearing::Resolution;
-use super::condition::{Cause, Condition, Known, Window as VisitWindow};
+use super::condition::{Cause, Condition, Known};
 use super::device::Device;
 use super::emergency::Emergency;
 use super::reasoning;
@@ -131,31 +131,11 @@ impl Flags {
             return;
         }
         self.known.note_alarms(refolded, signals, settings, first_activity);
-        if let Some(plans) = plans {
-            self.known.windows.clear();
-            self.known.windows.extend(plans.iter().map(|plan| VisitWindow {
-                plan_id: plan.id,
-                visit_id: plan.visit_id,
-                end: plan.window_end,
-            }));
-            self.known.windows.sort_by_key(|window| (window.visit_id, window.plan_id));
-            self.known.windows.dedup_by_key(|window| window.visit_id);
-        }
+        self.known.note_visits(refolded, plans);
         self.known.unended.retain(|shift| !refolded.covers_shift(shift.started_at));
         self.known.unended.extend(&refolded.units.unended);
         if let Some(tail) = refolded.units.tail {
             self.known.tail = tail;
-        }
-        self.known.attended.retain(|(begins_at, _)| !refolded.covers(*begins_at));
-        if !self.known.windows.is_empty() {
-            let attended = refolded.units.episodes.iter().filter(|episode| episode.has_attendance);
-            for episode in attended {
-                let attended = (episode.first_event_at, episode.visit_id);
-                let is_known = refolded.went_on_from.is_some() && self.known.attended.contains(&attended);
-                if !is_known && self.known.windows.iter().any(|window| window.visit_id == episode.visit_id) {
-                    self.known.attended.push(attended);
-                }
-            }
         }
         for raised in &mut self.raised {
             let ended = refolded.units.shifts.iter().find(|shift| raised.condition.cause == Cause::Event(shift.shift_id));

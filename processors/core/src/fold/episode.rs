@@ -2,6 +2,7 @@
 
 use super::Due;
 use super::draft::EpisodeDraft;
+use super::segment::Derivation;
 use super::shift::{is_implausible_travel, is_implausible_work};
 use super::span::SpanSet;
 use super::stretch::{Kind, Stretch};
@@ -14,13 +15,14 @@ use fieldline_schemas::{Anomaly, Timestamp};
 /// Adds the rows of the episodes that `may_differ`.
 pub(super) fn results(
     walked: &Walk,
-    technician: TechnicianId,
-    definition: &Definition,
+    overlays: &[Stretch],
+    by: &Derivation<'_>,
     due: &mut Due,
-    may_differ: &dyn Fn(usize) -> bool,
+    may_differ: impl Fn(usize) -> bool,
     rows: &mut Vec<EpisodeResult>,
 ) {
-    let overlays = walked.overlays();
+    let Derivation { facts, definition, .. } = *by;
+    let technician = facts.technician_contact_id;
     let is_wanted = |s: &&Stretch| s.episode.is_some_and(|episode| may_differ(episode as usize));
     let mut stretches: Vec<&Stretch> = walked.stretches.iter().filter(is_wanted).collect();
     stretches.sort_by_key(|s| s.episode);
@@ -33,7 +35,7 @@ pub(super) fn results(
         }
         let from = rest.partition_point(|s| s.episode < Some(index as u32));
         let (own, later) = rest[from..].split_at(rest[from..].partition_point(|s| s.episode == Some(index as u32)));
-        rows.push(row(walked, episode, visit, own, &overlays, technician, definition, due));
+        rows.push(row(walked, episode, visit, own, overlays, technician, definition, due));
         rest = later;
     }
 }

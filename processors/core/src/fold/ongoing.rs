@@ -4,6 +4,7 @@
 //! folded again.
 
 use super::segment::{Derivation, derive};
+use super::settled::Settled;
 use super::stretch::Kind;
 use super::walk::Walk;
 use super::{Due, Units, ends::Unfinished};
@@ -18,6 +19,8 @@ pub struct Ongoing {
     walk: Walk,
     /// No event that the walk knows of happened later, double taps included.
     known_to: Timestamp,
+    /// What is known for good of the open shift.
+    settled: Option<Settled>,
 }
 
 impl Ongoing {
@@ -25,7 +28,7 @@ impl Ongoing {
     pub(super) fn of(mut walk: Walk, unfinished: Unfinished, activities: &[ActivityFact]) -> Option<Box<Self>> {
         walk.go_on(unfinished);
         let known_to = activities.iter().map(|e| e.created_at).max()?;
-        (!walk.nothing_goes_on()).then(|| Box::new(Self { walk, known_to }))
+        (!walk.nothing_goes_on()).then(|| Box::new(Self { walk, known_to, settled: None }))
     }
 
     /// Walks on over events that have just appeared, beside which no fact changed and no row by time alone. Adds all shifts of the
@@ -54,9 +57,10 @@ impl Ongoing {
         let is_any = lies_over || !is_same_shift;
         let may_differ = |episode: usize| is_any || episode >= first_new || open_before.contains(&episode);
         let mut due = Due { clock: by.clock, next: None };
-        derive(&self.walk, by, &mut due, units, &may_differ);
+        derive(&self.walk, self.settled.as_ref(), by, &mut due, units, may_differ);
         units.tail = Some(self.walk.tail);
         self.walk.go_on(unfinished);
+        Settled::advance(&mut self.settled, &self.walk);
         Ok(due.next)
     }
 

@@ -44,16 +44,24 @@ impl Trail {
     /// Judges the event's position and remembers it if it is trusted. `in_shift`: whether a shift holds the event.
     pub fn step(&mut self, e: &ActivityFact, in_shift: bool, plans: &[VisitPlanFact], definition: &Definition) -> Step {
         let Some(here) = e.position else { return Step::default() };
+        let mut from_last = None;
         if let Some(last) = self.last {
             let elapsed_seconds = e.created_at.since(last.at).max(SECOND_US) as f64 / SECOND_US as f64;
-            if great_circle_meters(last.position, here) > definition.speed_max_meters_per_second * elapsed_seconds {
+            let meters = great_circle_meters(last.position, here);
+            if meters > definition.speed_max_meters_per_second * elapsed_seconds {
                 return Step { codes: Anomalies::of(Anomaly::A19), distance_meters: 0.0 };
             }
+            from_last = Some((last.position, meters));
         }
         self.last = Some(Located { at: e.created_at, position: here });
         let mut step = Step::default();
         if in_shift {
-            step.distance_meters = self.in_shift.map_or(0.0, |there| great_circle_meters(there, here));
+            step.distance_meters = match (self.in_shift, from_last) {
+                (None, _) => 0.0,
+                // Nearly always both are the same place, and sines are dear.
+                (Some(there), Some((last, meters))) if there == last => meters,
+                (Some(there), _) => great_circle_meters(there, here),
+            };
             self.in_shift = Some(here);
         }
         if e.activity_type == ActivityType::ArrivedOnSite && outside_geofence(e, here, plans, definition) {

@@ -11,6 +11,7 @@
 use super::apply::INSPECTION_US;
 use super::ongoing::Ongoing;
 use super::place::Located;
+use super::settled::Settled;
 use super::walk::Walk;
 use super::{Due, Units, episode, order, shift};
 use crate::definition::{DOUBLE_TAP_US, Definition, UNIT_US};
@@ -106,7 +107,7 @@ pub fn fold_segments(by: &Derivation<'_>, first: Segment, until: Timestamp, unit
         let taken = walk.over(events, until, facts, definition);
         let unfinished = walk.finish();
         let mut due = Due { clock, next: None };
-        derive(&walk, by, &mut due, units, &|_| true);
+        derive(&walk, None, by, &mut due, units, |_| true);
         units.next_due = [units.next_due, due.next].into_iter().flatten().min();
 
         events = &events[taken..];
@@ -134,12 +135,20 @@ pub fn fold_segments(by: &Derivation<'_>, first: Segment, until: Timestamp, unit
     }
 }
 
-/// Adds the units of a segment to `units`, of its episodes those that `may_differ` from before.
-pub(super) fn derive(walked: &Walk, by: &Derivation<'_>, due: &mut Due, units: &mut Units, may_differ: &dyn Fn(usize) -> bool) {
-    let Derivation { facts, definition, .. } = *by;
-    shift::results(walked, facts, definition, due, &mut units.shifts);
-    episode::results(walked, facts.technician_contact_id, definition, due, may_differ, &mut units.episodes);
-    units.unended.extend(shift::unended(walked, facts, definition));
+/// Adds the units of a segment to `units`, of its episodes those that `may_differ` from before. `settled`: what is known for good of
+/// one of its shifts.
+pub(super) fn derive(
+    walked: &Walk,
+    settled: Option<&Settled>,
+    by: &Derivation<'_>,
+    due: &mut Due,
+    units: &mut Units,
+    may_differ: impl Fn(usize) -> bool,
+) {
+    let overlays = walked.overlays();
+    shift::results(walked, &overlays, settled, by, due, &mut units.shifts);
+    episode::results(walked, &overlays, by, due, may_differ, &mut units.episodes);
+    units.unended.extend(shift::unended(walked, by.facts, by.definition));
 }
 
 /// Whether `e`, which `previous_at` precedes, may begin a segment where nothing goes on: nothing in it may reach back.

@@ -3,14 +3,17 @@
 use super::Due;
 use super::draft::ShiftDraft;
 use super::episode::net_of_overlays;
-use super::span::{Span, SpanSet};
+use super::lengths::{Lengths, Spans};
+use super::segment::Derivation;
+use super::settled::Settled;
+use super::span::Span;
 use super::stretch::{Kind, Stretch};
 use super::tail::UnendedShift;
 use super::walk::{Walk, local_date};
 use crate::definition::{Definition, NEW_SHIFT_US};
 use crate::facts::{Facts, ShiftPlanFact};
 use fieldline_schemas::ids::VisitId;
-use fieldline_schemas::results::{Measure, Quality, ShiftDay, ShiftDurations, ShiftResult};
+use fieldline_schemas::results::{ShiftDay, ShiftResult};
 use fieldline_schemas::time::{DAY_US, HOUR_US, MINUTE_US};
 use fieldline_schemas::{Anomalies, Anomaly, Timestamp};
 
@@ -21,29 +24,62 @@ const BREAK_MAX_US: i64 = 4 * HOUR_US;
 const WORK_MAX_US: i64 = 16 * HOUR_US;
 const SHIFT_MAX_US: i64 = 16 * HOUR_US;
 
-pub(super) fn results(walked: &Walk, facts: Facts<'_>, definition: &Definition, due: &mut Due, rows: &mut Vec<ShiftResult>) {
-    let overlays = walked.overlays();
-    let mut own: Vec<&Stretch> = Vec::with_capacity(walked.stretches.len());
+/// Room that one row needs, used again for the next.
+#[derive(Default)]
+struct Room {
+    spans: Spans,
+    by_date: Vec<Lengths>,
+}
+
+/// Adds the rows of all shifts. `settled`: what is known for good of one of them.
+pub(super) fn results(
+    walked: &Walk,
+    overlays: &[Stretch],
+    settled: Option<&Settled>,
+    by: &Derivation<'_>,
+    due: &mut Due,
+    rows: &mut Vec<ShiftResult>,
+) {
+    let mut own: Vec<&Stretch> = Vec::new();
+    let mut room = Room::default();
     for (index, shift) in walked.shifts.iter().enumerate() {
+        let settled = settled.filter(|settled| settled.shift == index);
         let whole = Span::new(shift.started_at, shift.closed_at);
+        let settled_to = settled.map_or(Timestamp::MIN, |settled| settled.to);
+        let mut is_odd = false;
         own.clear();
-        // An arrival that nobody sent may lie in a shift that was closed before the work began.
-        let reaches_back = |s: &Stretch| s.possible.from < s.certain.from && s.possible.overlaps(whole);
-        own.extend(walked.stretches.iter().filter(|s| s.shift == Some(index as u32) || reaches_back(s)));
+        for stretch in stretches_of(walked, index) {
+            is_odd |= stretch.certain.overlaps(whole) && is_implausible(stretch, overlays);
+            if stretch.reaches_beyond(settled_to) {
+                own.push(stretch);
+            }
+        }
         // Unions are made kind by kind.
         own.sort_unstable_by_key(|s| (s.kind, s.possible.from));
-        rows.push(row(shift, &own, &overlays, facts, definition, due));
+        rows.push(row(shift, &own, is_odd, settled, by, due, &mut room));
     }
+}
+
+/// The stretches that count for a shift; a visit's own travel counts for none.
+pub(super) fn stretches_of(walked: &Walk, index: usize) -> impl Iterator<Item = &Stretch> {
+    let shift = &walked.shifts[index];
+    let whole = Span::new(shift.started_at, shift.closed_at);
+    // An arrival that nobody sent may lie in a shift that was closed before the work began.
+    let reaches_back = move |s: &Stretch| s.possible.from < s.certain.from && s.possible.overlaps(whole);
+    let counts = move |s: &&Stretch| s.kind != Kind::VisitTravel && (s.shift == Some(index as u32) || reaches_back(s));
+    walked.stretches.iter().filter(counts)
 }
 
 fn row(
     shift: &ShiftDraft,
     own: &[&Stretch],
-    overlays: &[Stretch],
-    facts: Facts<'_>,
-    definition: &Definition,
+    is_odd: bool,
+    settled: Option<&Settled>,
+    by: &Derivation<'_>,
     due: &mut Due,
+    room: &mut Room,
 ) -> ShiftResult {
+    let Derivation { facts, definition, .. } = *by;
     let mut codes = Anomalies::NONE;
     if shift.ended_at.is_none() && end_is_missing(shift, facts.shift_plans, definition, due) {
         codes.insert(Anomaly::A02);
@@ -51,12 +87,12 @@ fn row(
     if shift.depends_on_context {
         codes.insert(Anomaly::A29);
     }
-    let whole = Span::new(shift.started_at, shift.closed_at);
-    let durations = durations(shift, own, whole);
-    if durations.shift.lo_us > SHIFT_MAX_US || own.iter().any(|s| s.certain.overlaps(whole) && is_implausible(s, overlays)) {
+    let Room { spans, by_date } = room;
+    let durations = lengths(shift, own, settled, spans, by_date).durations(shift.ended_at.is_none(), true);
+    if is_odd || durations.shift.lo_us > SHIFT_MAX_US {
         codes.insert(Anomaly::A28);
     }
-    let days = days(shift, own, &durations, codes);
+    let days = days(shift, by_date, codes);
     let event_codes = shift.codes.iter().fold(codes, |all, (_, codes)| all.union(*codes));
     ShiftResult {
         technician_contact_id: facts.technician_contact_id,
@@ -130,83 +166,57 @@ pub(super) fn is_implausible_travel(stretch: &Stretch) -> bool {
     stretch.certain.length_us() > TRAVEL_MAX_US
 }
 
-/// Every duration of the shift inside `window`. `own`: its stretches, sorted by kind.
-fn durations(shift: &ShiftDraft, own: &[&Stretch], window: Span) -> ShiftDurations {
-    let known_to = shift.ended_at.unwrap_or(shift.last_event_at);
-    let known = Span::new(shift.started_at, known_to).cut(window);
-    let endless = shift.ended_at.is_none();
-    let unsure = endless || own.iter().any(|s| s.quality == Quality::Open && s.kind != Kind::VisitTravel && s.possible.overlaps(window));
-    let measure = |lo_us: i64, hi_us: i64| match lo_us == hi_us {
-        true => Measure { value_us: Some(lo_us), lo_us, hi_us: Some(hi_us), quality: Quality::Observed },
-        false => Measure { value_us: None, lo_us, hi_us: Some(hi_us), quality: if unsure { Quality::Open } else { Quality::Imputed } },
-    };
-
-    let set = || SpanSet::with_room(own.len());
-    let (mut certain, mut possible) = (set(), set());
-    let union = |kind: Kind, certain: &mut SpanSet, possible: &mut SpanSet| {
-        certain.clear();
-        possible.clear();
-        let from = own.partition_point(|s| s.kind < kind);
-        for stretch in own[from..].iter().take_while(|s| s.kind == kind) {
-            certain.add(stretch.certain.cut(window));
-            possible.add(stretch.possible.cut(window));
+/// What the shift comes to, and each of its dates. `own`: its stretches that reach beyond what is settled, sorted by kind.
+fn lengths(shift: &ShiftDraft, own: &[&Stretch], settled: Option<&Settled>, spans: &mut Spans, by_date: &mut Vec<Lengths>) -> Lengths {
+    let mut whole = Lengths::NONE;
+    by_date.clear();
+    for (nth, date) in (first_date(shift)..=last_date(shift)).enumerate() {
+        let window = day(shift, date);
+        let to_come = settled.map_or(window, |settled| Span::new(window.from.max(settled.to), window.to));
+        let mut lengths = settled.map_or(Lengths::NONE, |settled| *settled.of_day(nth));
+        if !to_come.is_empty() {
+            lengths.add(&Lengths::within(to_come, known(shift), own, spans));
         }
-        measure(certain.length_us(), possible.length_us())
-    };
-    let on_site = union(Kind::OnSite, &mut certain, &mut possible);
-
-    let (mut certain_above, mut possible_above, mut room) = (set(), set(), set());
-    let mut travel = Measure::ZERO;
-    let buckets = Kind::BUCKETS.map(|kind| {
-        travel = union(kind, &mut certain, &mut possible);
-        let bucket = measure(certain.length_without_us(&possible_above), possible.length_without_us(&certain_above));
-        certain_above.add_all(&certain, &mut room);
-        possible_above.add_all(&possible, &mut room);
-        bucket
-    });
-    let [emergency, r#break, work, pause, site_wait, site_wrap, stop, travel_net] = buckets;
-    let mut durations = ShiftDurations {
-        shift: measure(known.length_us(), window.length_us()),
-        travel,
-        travel_net,
-        work,
-        pause,
-        r#break,
-        site_wait,
-        site_wrap,
-        on_site,
-        emergency,
-        stop,
-        idle: measure(known.length_without_us(&possible_above), window.length_without_us(&certain_above)),
-    };
-    if endless && window.to == shift.closed_at {
-        // Without an end neither the shift nor what is left over of it is known, whatever the bounds say.
-        for unknown in [&mut durations.shift, &mut durations.idle] {
-            *unknown = Measure { value_us: None, quality: Quality::Open, ..*unknown };
-        }
+        whole.add(&lengths);
+        by_date.push(lengths);
     }
-    durations
+    whole
 }
 
 /// The shift cut at local midnight. What concerns the shift as a whole stands on its first day.
-fn days(shift: &ShiftDraft, own: &[&Stretch], whole: &ShiftDurations, shift_codes: Anomalies) -> Vec<ShiftDay> {
-    let offset = shift.utc_offset_minutes;
-    let first = local_date(shift.started_at, offset);
-    let last = local_date(shift.closed_at - 1, offset).max(first);
-    let midnight = |date: i32| Timestamp(i64::from(date) * DAY_US - i64::from(offset) * MINUTE_US);
-    let day = |date: i32| {
+fn days(shift: &ShiftDraft, lengths: &[Lengths], shift_codes: Anomalies) -> Vec<ShiftDay> {
+    let (first, last) = (first_date(shift), last_date(shift));
+    let on_day = |(date, lengths): (i32, &Lengths)| {
         // An event at the very instant of the close, at midnight, belongs to the last day that the shift touches.
         let on_date = |of: i32| of.clamp(first, last) == date;
-        let window = Span::new(shift.started_at.max(midnight(date)), shift.closed_at.min(midnight(date + 1)));
         let codes = shift.codes.iter().filter(|(of, _)| on_date(*of)).fold(Anomalies::NONE, |all, (_, codes)| all.union(*codes));
         ShiftDay {
             local_date: date,
-            durations: if first == last { whole.clone() } else { durations(shift, own, window) },
+            durations: lengths.durations(shift.ended_at.is_none(), date == last),
             completed_visits: distinct(shift.completed.iter().filter(|(of, _)| on_date(*of)).map(|(_, visit)| *visit).collect()),
             anomalies: if date == first { codes.union(shift_codes) } else { codes },
         }
     };
-    (first..=last).map(day).collect()
+    (first..=last).zip(lengths).map(on_day).collect()
+}
+
+/// From the start of the shift to the last instant at which it was certainly on.
+pub(super) fn known(shift: &ShiftDraft) -> Span {
+    Span::new(shift.started_at, shift.ended_at.unwrap_or(shift.last_event_at))
+}
+
+pub(super) fn first_date(shift: &ShiftDraft) -> i32 {
+    local_date(shift.started_at, shift.utc_offset_minutes)
+}
+
+pub(super) fn last_date(shift: &ShiftDraft) -> i32 {
+    local_date(shift.closed_at - 1, shift.utc_offset_minutes).max(first_date(shift))
+}
+
+/// What of the shift lies on a local date.
+pub(super) fn day(shift: &ShiftDraft, date: i32) -> Span {
+    let midnight = |date: i32| Timestamp(i64::from(date) * DAY_US - i64::from(shift.utc_offset_minutes) * MINUTE_US);
+    Span::new(shift.started_at.max(midnight(date)), shift.closed_at.min(midnight(date + 1)))
 }
 
 /// Distinct visits with a work_completed.

@@ -39,11 +39,6 @@ impl SpanSet {
         self.0.clear();
     }
 
-    /// Empty, with room for so many spans.
-    pub fn with_room(spans: usize) -> Self {
-        Self(Vec::with_capacity(spans))
-    }
-
     pub fn add(&mut self, span: Span) {
         if span.is_empty() {
             return;

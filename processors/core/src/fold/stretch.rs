@@ -24,11 +24,6 @@ pub(super) enum Kind {
     VisitTravel,
 }
 
-impl Kind {
-    pub const BUCKETS: [Kind; 8] =
-        [Kind::Emergency, Kind::Break, Kind::Work, Kind::Pause, Kind::SiteWait, Kind::SiteWrap, Kind::Stop, Kind::Travel];
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stretch {
     pub kind: Kind,
@@ -39,6 +34,13 @@ pub(super) struct Stretch {
     pub episode: Option<u32>,
     /// Index of the shift that was open when it ended.
     pub shift: Option<u32>,
+}
+
+impl Stretch {
+    /// Whether some of it may lie at or after `at`.
+    pub fn reaches_beyond(&self, at: Timestamp) -> bool {
+        self.possible.to.max(self.certain.to) > at
+    }
 }
 
 /// Something that has begun and not ended yet.

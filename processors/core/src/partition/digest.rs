@@ -115,10 +115,17 @@ impl Digester {
 
     fn measure(&mut self, measure: &Measure) {
         let Measure { value_us, lo_us, hi_us, quality } = measure;
-        self.optional(*value_us);
-        self.put(&lo_us.to_le_bytes());
-        self.optional(*hi_us);
-        self.put(&[*quality as u8]);
+        // As one piece, and a value that is the lower bound, as an observed one is, without a number of its own.
+        let value = value_us.filter(|value| value != lo_us);
+        let form = u8::from(value_us.is_some()) | u8::from(value.is_some()) << 1 | u8::from(hi_us.is_some()) << 2;
+        let mut bytes = [0; 18];
+        bytes[..8].copy_from_slice(&lo_us.to_le_bytes());
+        bytes[8..16].copy_from_slice(&hi_us.unwrap_or(0).to_le_bytes());
+        bytes[16..].copy_from_slice(&[form, *quality as u8]);
+        self.put(&bytes);
+        if let Some(value) = value {
+            self.put(&value.to_le_bytes());
+        }
     }
 
     fn codes(&mut self, anomalies: fieldline_schemas::Anomalies) {
@@ -131,8 +138,10 @@ impl Digester {
     }
 
     fn optional(&mut self, number: Option<i64>) {
-        self.put(&[u8::from(number.is_some())]);
-        self.put(&number.unwrap_or(0).to_le_bytes());
+        let mut bytes = [0; 9];
+        bytes[0] = u8::from(number.is_some());
+        bytes[1..].copy_from_slice(&number.unwrap_or(0).to_le_bytes());
+        self.put(&bytes);
     }
 
     fn put(&mut self, bytes: &[u8]) {

@@ -11,6 +11,7 @@ mod effects;
 mod index;
 mod input;
 mod kept;
+mod leaving;
 mod output;
 mod pieces;
 mod reading;

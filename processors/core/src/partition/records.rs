@@ -112,22 +112,42 @@ impl Gathered {
         technician_contact_id: TechnicianId,
         records: &Records,
         window: Window,
-        span: Option<(Timestamp, Timestamp)>,
+        span: (Timestamp, Timestamp),
     ) -> Facts<'_> {
+        self.gather(records, window, true);
+        records.activities.collect(window, span, &mut self.activities);
+        self.gathered(technician_contact_id)
+    }
+
+    /// No activities, and visit plans where they are asked for.
+    pub fn beside(
+        &mut self,
+        technician_contact_id: TechnicianId,
+        records: &Records,
+        window: Window,
+        asks_for_visit_plans: bool,
+    ) -> Facts<'_> {
+        self.gather(records, window, asks_for_visit_plans);
+        self.gathered(technician_contact_id)
+    }
+
+    fn gather(&mut self, records: &Records, window: Window, asks_for_visit_plans: bool) {
         let always = (Timestamp::MIN, Timestamp::MAX);
         self.activities.clear();
         self.shift_plans.clear();
         self.visit_plans.clear();
         self.signals.clear();
         self.clearances.clear();
-        if let Some(span) = span {
-            records.activities.collect(window, span, &mut self.activities);
-        }
         records.shift_plans.collect(window, always, &mut self.shift_plans);
-        records.visit_plans.collect(window, always, &mut self.visit_plans);
+        if asks_for_visit_plans {
+            records.visit_plans.collect(window, always, &mut self.visit_plans);
+        }
         records.signals.collect(window, always, &mut self.signals);
         self.signals.retain(|signal| signal.names_technician);
         records.clearances.collect(window, always, &mut self.clearances);
+    }
+
+    fn gathered(&self, technician_contact_id: TechnicianId) -> Facts<'_> {
         Facts {
             technician_contact_id,
             activities: &self.activities,

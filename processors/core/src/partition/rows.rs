@@ -39,6 +39,8 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Row>,
+    /// How many of them lean on context: few, if any.
+    leaning: usize,
 }
 
 /// What a derivation changed.
@@ -63,7 +65,7 @@ impl Rows {
 
     /// Whether a unit that is still live depends on context that will leave the window.
     pub fn lean_on_context(&self, window: Window) -> bool {
-        self.rows.iter().any(|row| row.leans_on_context && row.begins_at >= window.live_units_from())
+        self.leaning > 0 && self.rows.iter().any(|row| row.leans_on_context && row.begins_at >= window.live_units_from())
     }
 
     /// Takes what is derived now as known, and says what is new.
@@ -102,8 +104,13 @@ impl Rows {
 
     /// Notes a row that is derived now; what was known of it before.
     fn note(&mut self, row: Row) -> Option<Row> {
+        self.leaning += usize::from(row.leans_on_context);
         match self.rows.binary_search_by_key(&row.key, |row| row.key) {
-            Ok(at) => Some(std::mem::replace(&mut self.rows[at], row)),
+            Ok(at) => {
+                let known = std::mem::replace(&mut self.rows[at], row);
+                self.leaning -= usize::from(known.leans_on_context);
+                Some(known)
+            }
             Err(at) => {
                 self.rows.insert(at, row);
                 None
@@ -120,6 +127,7 @@ impl Rows {
         self.rows.retain_mut(|row| {
             let is_gone = !std::mem::take(&mut row.is_new) && refolded.covers(row.begins_at);
             if is_gone {
+                self.leaning -= usize::from(row.leans_on_context);
                 gone.push(*row);
             }
             !is_gone

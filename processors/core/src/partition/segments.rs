@@ -6,6 +6,7 @@ use crate::definition::Definition;
 use crate::facts::{ActivityFact, Facts};
 use crate::fold::{Derivation, End, LOOKS_BACK_US, Ongoing, Segment, Units, fold_segments};
 use fieldline_schemas::Timestamp;
+use fieldline_schemas::events::ActivityType;
 use fieldline_schemas::ids::TechnicianId;
 
 /// How rows are brought up to date.
@@ -33,12 +34,13 @@ impl Source<'_> {
     /// What the segments from `from` up to `to` may look at.
     fn facts(&mut self, (from, to): Span) -> Facts<'_> {
         // The event at `to` is looked at: with it something must begin.
-        self.gathered.facts(self.technician_contact_id, self.records, self.window, Some((from - LOOKS_BACK_US, to)))
+        self.gathered.facts(self.technician_contact_id, self.records, self.window, (from - LOOKS_BACK_US, to))
     }
 
-    /// All facts but activities.
-    fn beside(&mut self) -> Facts<'_> {
-        self.gathered.facts(self.technician_contact_id, self.records, self.window, None)
+    /// What a walk over these looks at beside them. Only at an arrival does it ask where the visit was planned.
+    fn beside(&mut self, activities: &[ActivityFact]) -> Facts<'_> {
+        let asks = activities.iter().any(|e| e.activity_type == ActivityType::ArrivedOnSite);
+        self.gathered.beside(self.technician_contact_id, self.records, self.window, asks)
     }
 }
 
@@ -132,7 +134,7 @@ impl Segments {
             return false;
         }
         let Some(ongoing) = &mut self.ongoing else { return false };
-        let by = Derivation { facts: source.beside(), clock, definition };
+        let by = Derivation { facts: source.beside(appeared), clock, definition };
         let Ok(next_due) = ongoing.go_on(appeared, &by, &mut refolded.units) else { return false };
         segment.next_due = next_due;
         refolded.went_on_from = Some(segment.from);

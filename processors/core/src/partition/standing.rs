@@ -5,6 +5,7 @@
 //! times) and physical later, in bulk.
 
 use super::index::Index;
+use super::leaving::Leaving;
 use super::pieces::Pieces;
 use super::window::{Changed, Window};
 use fieldline_schemas::Timestamp;
@@ -93,6 +94,7 @@ pub struct Standing<F: Fact> {
     oldest_append: Timestamp,
     /// The earliest own time among the facts within the window, at or before the true one.
     oldest_fact: Timestamp,
+    leaving: Leaving,
 }
 
 impl<F: Fact> Default for Standing<F> {
@@ -104,6 +106,7 @@ impl<F: Fact> Default for Standing<F> {
             contested: Vec::new(),
             oldest_append: Timestamp::MAX,
             oldest_fact: Timestamp::MAX,
+            leaving: Leaving::default(),
         }
     }
 }
@@ -122,14 +125,7 @@ impl<F: Fact> Standing<F> {
     pub fn advance(&mut self, window: Window, concerns: impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
         let mut changed = None;
         if self.oldest_fact < window.facts_from() {
-            let left_from = std::mem::replace(&mut self.oldest_fact, Timestamp::MAX);
-            for marker in self.markers.iter().filter(|marker| marker.stands && marker.fact != NO_FACT) {
-                if marker.own >= window.facts_from() {
-                    self.oldest_fact = self.oldest_fact.min(marker.own);
-                } else if marker.own >= left_from {
-                    changed = Changed::join(changed, Some(concerns(&self.fact(marker), marker.own)));
-                }
-            }
+            changed = self.let_go(window.facts_from(), &concerns);
         }
         if self.oldest_append < window.markers_from() {
             changed = Changed::join(changed, self.settle_contested(window, &concerns));
@@ -138,6 +134,29 @@ impl<F: Fact> Standing<F> {
             }
         }
         changed
+    }
+
+    /// Tells what concerns the facts that happened before `from` and had not left the window.
+    fn let_go(&mut self, from: Timestamp, concerns: &impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
+        let mut changed = None;
+        while let Some(place) = self.leaving.take(from) {
+            changed = Changed::join(changed, self.left(&self.markers[place], concerns));
+        }
+        if self.leaving.first().is_none() {
+            let unseen = self.oldest_fact.max(self.leaving.complete_before())..from;
+            for marker in self.markers.iter().filter(|marker| unseen.contains(&marker.own)) {
+                changed = Changed::join(changed, self.left(marker, concerns));
+            }
+            let within = |marker: &Marker| marker.fact != NO_FACT && marker.own >= from;
+            self.leaving.find(self.markers.iter().enumerate().filter(|(_, m)| within(m)).map(|(place, m)| (m.own, place)));
+        }
+        self.oldest_fact = self.leaving.first().unwrap_or(Timestamp::MAX);
+        changed
+    }
+
+    /// What concerns a marker's fact, if it stood.
+    fn left(&self, marker: &Marker, concerns: &impl Fn(&F, Timestamp) -> Changed) -> Option<Changed> {
+        (marker.stands && marker.fact != NO_FACT).then(|| concerns(&self.fact(marker), marker.own))
     }
 
     /// Takes a record that was appended when the clock stood at `window`, which has been advanced to. `concerns`: the activities
@@ -194,6 +213,7 @@ impl<F: Fact> Standing<F> {
         let fact = (!claim.voided && own >= window.facts_from()).then_some(self.facts.len());
         if fact.is_some() {
             self.facts.push(claim.fact.keep());
+            self.leaving.add(own, self.markers.len());
         }
         self.index.insert(claim.id.0, self.markers.len(), |place| self.markers[place].id.0);
         self.markers.push(Marker {
@@ -317,6 +337,7 @@ impl<F: Fact> Standing<F> {
     /// Gives back the memory of what has left the window.
     fn sweep(&mut self, window: Window) {
         let facts = std::mem::take(&mut self.facts);
+        self.leaving.forget();
         self.oldest_append = Timestamp::MAX;
         for mut marker in std::mem::take(&mut self.markers) {
             if marker.appended < window.markers_from() {

@@ -23,6 +23,6 @@ impl WholeLog {
 
     /// The facts that stand, as the fold takes them.
     pub fn facts(&mut self, technician_contact_id: TechnicianId) -> Facts<'_> {
-        self.gathered.facts(technician_contact_id, &self.records, Window::everything(), Some((Timestamp::MIN, Timestamp::MAX)))
+        self.gathered.facts(technician_contact_id, &self.records, Window::everything(), (Timestamp::MIN, Timestamp::MAX))
     }
 }
