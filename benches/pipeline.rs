@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench pipeline` starts a broker and an engine of its own. CPU is this process's alone, the threads of Kafka's
 //! client included; that of the engine stands beside it. CPU-seconds per million records are microseconds per record.
+//! `cargo bench --bench pipeline -- steady` measures the processors in a steady state alone, `-- backlog` in a backlog: so are
+//! two builds compared, in turns.
 
 use anyhow::{Context, Result, ensure};
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
@@ -192,6 +194,7 @@ fn start_engine(folder: &Path) -> Result<Engine> {
 }
 
 fn main() -> Result<()> {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let Some(kafka) = Kafka::start_or_leave_out(KafkaOptions::default()) else { return Ok(()) };
     let folder = tempfile::tempdir()?;
     let engine = start_engine(folder.path())?;
@@ -199,8 +202,19 @@ fn main() -> Result<()> {
     migrate(&target, Engines::Single, Deadlines::default())?;
     let database = Database::open(&target, Deadlines::default())?;
     let (backlog, steady) = (log(&kafka.bootstrap(), BACKLOG)?, log(&kafka.bootstrap(), STEADY)?);
-    fill(&backlog, BACKLOG)?;
-    fill(&steady, STEADY)?;
+    for (log, prefix, part) in [(&backlog, BACKLOG, "backlog"), (&steady, STEADY, "steady")] {
+        if only.as_deref().is_none_or(|only| only == part) {
+            fill(log, prefix)?;
+        }
+    }
+    let behind = || measure("processors, a backlog", &engine, || process(&backlog, BACKLOG));
+    let live = || measure("processors, a steady state", &engine, || process(&steady, STEADY));
+    match only.as_deref() {
+        None => {}
+        Some("backlog") => return behind().map(drop),
+        Some("steady") => return live().map(drop),
+        Some(other) => anyhow::bail!("no part of this bench is named {other:?}: backlog, steady"),
+    }
 
     measure("(warming up)", &engine, || read(&backlog, "warm", false))?;
     let consume = measure("read", &engine, || read(&backlog, "bare", false))?;
@@ -208,8 +222,7 @@ fn main() -> Result<()> {
     let raw = measure("raw sink", &engine, || sink(&backlog, &target))?;
     database.execute("CREATE TABLE bare AS technician_activity_log")?;
     let insert = measure("insert ready blocks", &engine, || insert(&database))?;
-    let behind = measure("processors, a backlog", &engine, || process(&backlog, BACKLOG))?;
-    let live = measure("processors, a steady state", &engine, || process(&steady, STEADY))?;
+    let (behind, live) = (behind()?, live()?);
 
     let rate = |part: Cost, whole: Cost| part.wall / whole.wall;
     println!();

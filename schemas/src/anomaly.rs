@@ -117,8 +117,17 @@ impl Anomalies {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
     pub fn iter(self) -> impl Iterator<Item = Anomaly> {
-        Anomaly::ALL.iter().copied().filter(move |a| self.contains(*a))
+        let mut left = self.0;
+        // From bit to bit: most sets are empty or nearly so, and each row is asked several times.
+        std::iter::from_fn(move || {
+            let anomaly = Anomaly::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*anomaly)
+        })
     }
 }
 
@@ -144,5 +153,16 @@ mod tests {
     fn variants_are_in_the_alphabetical_order_of_their_codes() {
         assert!(Anomaly::ALL.windows(2).all(|w| w[0].code() < w[1].code()));
         assert!(Anomaly::ALL.len() <= 64);
+    }
+
+    #[test]
+    fn a_set_gives_back_what_was_put_in() {
+        for every in 1..=Anomaly::ALL.len() {
+            let put: Vec<_> = Anomaly::ALL.iter().copied().step_by(every).collect();
+            let set: Anomalies = put.iter().rev().copied().collect();
+            assert_eq!(set.iter().collect::<Vec<_>>(), put);
+            assert_eq!(set.len(), put.len());
+        }
+        assert_eq!(Anomalies::NONE.iter().next(), None);
     }
 }

@@ -28,7 +28,7 @@ pub use json::{Missing, from_json, to_json};
 pub use rejection::Rejection;
 pub use sos::SosTypes;
 pub use time::Timestamp;
-pub use topics::{Card, Topic, key_in, key_of};
+pub use topics::{Card, Topic, key_in, key_of, put_key};
 pub use validate::validate;
 pub use version::Version;
 pub use wire::{AnyRecord, Codec, Kind};

@@ -1,7 +1,8 @@
-//! What Kafka's client tells by itself: its log, its errors, and, to consumers, what the group decided.
+//! What Kafka's client tells by itself: its log, its errors, to consumers what the group decided, and to producers what became
+//! of their records.
 
-use crate::TopicPartition;
 use crate::broker::wake::lock;
+use crate::{AppendNumber, TopicPartition};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel as Level;
 use rdkafka::error::KafkaError;
@@ -20,6 +21,14 @@ pub(super) enum GroupStep {
     Lost(Vec<TopicPartition>),
 }
 
+/// A record that the brokers did not take.
+#[derive(Clone)]
+pub(super) struct Undelivered {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) code: Code,
+}
+
 /// Shared between a client and whoever uses it.
 #[derive(Default)]
 pub(super) struct Context {
@@ -29,6 +38,9 @@ pub(super) struct Context {
     refused: Mutex<Option<(String, Instant)>>,
     steps: Mutex<VecDeque<GroupStep>>,
     closing: AtomicBool,
+    /// What was acknowledged and is not taken yet.
+    delivered: Mutex<Vec<AppendNumber>>,
+    undelivered: Mutex<Option<Undelivered>>,
 }
 
 impl Context {
@@ -85,6 +97,24 @@ impl Context {
 
     pub(super) fn next(&self) -> Option<GroupStep> {
         lock(&self.steps).pop_front()
+    }
+
+    pub(super) fn delivered(&self, number: AppendNumber) {
+        lock(&self.delivered).push(number);
+    }
+
+    /// Swaps what was acknowledged since the last time for an empty list.
+    pub(super) fn take_delivered(&self, empty: &mut Vec<AppendNumber>) {
+        std::mem::swap(&mut *lock(&self.delivered), empty);
+    }
+
+    /// The first is the cause; those behind it follow from it.
+    pub(super) fn undelivered(&self, record: Undelivered) {
+        lock(&self.undelivered).get_or_insert(record);
+    }
+
+    pub(super) fn first_undelivered(&self) -> Option<Undelivered> {
+        lock(&self.undelivered).clone()
     }
 }
 

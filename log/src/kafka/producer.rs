@@ -2,22 +2,16 @@
 
 use super::answers::{Verdict, verdict};
 use super::cluster::Cluster;
-use super::context::Context;
+use super::context::Undelivered;
 use super::in_flight::InFlight;
-use super::native::refused;
-use super::native::seats::Seat;
+use super::native::Failure;
+use super::native::sender::{Sender, Sent, TopicHandle};
 use super::properties;
-use crate::broker::wake::lock;
 use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_RECORDS_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::{Append, AppendNumber, Destination, Error, Producer, Result, partition_for_key};
 use rdkafka::ClientConfig;
-use rdkafka::ClientContext;
-use rdkafka::Message as _;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long one look for acknowledgements lasts while there is nothing else to do. The client gives no sign in between.
@@ -27,60 +21,21 @@ const READY_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Records without an acknowledgement for so long are spoken of.
 const SILENCE_TOLD_AFTER: Duration = Duration::from_secs(10);
 
-/// What deliveries leave behind, on the thread that polls.
-#[derive(Default)]
-struct Deliveries {
-    context: Context,
-    acknowledged: Mutex<Vec<usize>>,
-    failed: Mutex<Option<Failed>>,
-}
-
-#[derive(Clone)]
-struct Failed {
-    topic: String,
-    partition: i32,
-    code: Code,
-}
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        self.context.said(level, facility, text);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.failed(error.rdkafka_error_code().unwrap_or(Code::Unknown), reason);
-    }
-}
-
-impl ProducerContext for Deliveries {
-    /// The append's number, in the place of a pointer.
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, delivered: &DeliveryResult<'_>, number: usize) {
-        match delivered {
-            Ok(_) => lock(&self.acknowledged).push(number),
-            Err((error, message)) => {
-                let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-                let failed = Failed { topic: message.topic().to_owned(), partition: message.partition(), code };
-                // The first is the cause; those behind it follow from it.
-                lock(&self.failed).get_or_insert(failed);
-            }
-        }
-    }
-}
-
 /// What is known of a topic that was appended to.
 struct Target {
     name: String,
     partitions: i32,
+    handle: TopicHandle,
 }
 
 pub(super) struct KafkaProducer {
     cluster: Arc<Cluster>,
-    _seat: Option<Seat>,
-    producer: BaseProducer<Deliveries>,
+    sender: Sender,
     targets: Vec<Target>,
     last_target: usize,
     flight: InFlight,
+    /// Kept for its room.
+    acknowledged: Vec<AppendNumber>,
     /// When there was last nothing in flight, or something was acknowledged.
     heard_at: Instant,
     silence_told: bool,
@@ -99,7 +54,7 @@ impl KafkaProducer {
         for topic in topics {
             // Only of what exists: of anything else a broker might make a topic. And where this fails the first record waits.
             if producer.target(topic).is_ok()
-                && let Err(error) = producer.producer.client().fetch_metadata(Some(topic), READY_WAIT_MAX)
+                && let Err(error) = producer.sender.ask_leaders(topic, READY_WAIT_MAX)
             {
                 tracing::debug!(%error, topic, "asking who leads a topic");
             }
@@ -108,10 +63,9 @@ impl KafkaProducer {
     }
 
     fn with(cluster: Arc<Cluster>, config: &ClientConfig) -> Result<Self> {
-        let producer: BaseProducer<Deliveries> = config.create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
-        let seat = cluster.tokens.as_ref().map(|tokens| tokens.seat(producer.client().native_ptr())).transpose()?;
-        let (targets, flight) = (Vec::new(), InFlight::default());
-        Ok(Self { cluster, _seat: seat, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })
+        let sender = Sender::open(config, cluster.tokens.as_deref())?;
+        let (targets, flight, acknowledged) = (Vec::new(), InFlight::default(), Vec::new());
+        Ok(Self { cluster, sender, targets, last_target: 0, flight, acknowledged, heard_at: Instant::now(), silence_told: false })
     }
 
     fn target(&mut self, topic: &str) -> Result<&Target> {
@@ -120,7 +74,11 @@ impl KafkaProducer {
                 Some(known) => known,
                 None => {
                     let partitions = self.cluster.partitions(topic)?;
-                    self.targets.push(Target { name: topic.to_owned(), partitions });
+                    let handle = self.sender.topic(topic).map_err(|failure| {
+                        let doing = format!("preparing to append to {topic}");
+                        Error::Kafka { doing: doing.into(), answer: failure.text.into(), advice: "" }
+                    })?;
+                    self.targets.push(Target { name: topic.to_owned(), partitions, handle });
                     self.targets.len() - 1
                 }
             };
@@ -131,31 +89,24 @@ impl KafkaProducer {
     /// Takes in what was acknowledged or failed, waiting at most `wait` for it.
     fn look(&mut self, wait: Duration) -> Result<()> {
         let before = self.flight.records();
-        loop {
-            self.producer.poll(wait);
-            let deliveries = self.producer.context();
-            let acknowledged = std::mem::take(&mut *lock(&deliveries.acknowledged));
-            acknowledged.iter().for_each(|number| self.flight.acknowledged(*number as AppendNumber));
-            // Without a wait a poll takes one event only.
-            if acknowledged.is_empty() || !wait.is_zero() {
-                break;
-            }
-        }
+        self.sender.poll(wait);
+        let Self { sender, flight, acknowledged, .. } = self;
+        sender.context().take_delivered(acknowledged);
+        acknowledged.drain(..).for_each(|number| flight.acknowledged(number));
         self.tell_silence(before);
-        let failed = lock(&self.producer.context().failed).clone();
-        if let Some(Failed { topic, partition, code }) = failed {
+        if let Some(Undelivered { topic, partition, code }) = self.sender.context().first_undelivered() {
             let (answer, advice) = self.explained(code);
             return Err(Error::AppendFailed { topic, partition, answer: answer.into(), advice });
         }
-        if let Some((code, text)) = self.producer.client().fatal_error() {
+        if let Some((code, text)) = self.sender.fatal() {
             let Verdict::Final(advice) = verdict(code) else { return Ok(()) };
             return Err(Error::Kafka { doing: "appending".into(), answer: text.into(), advice });
         }
-        self.cluster.refused("appending", &self.producer.context().context)
+        self.cluster.refused("appending", self.sender.context())
     }
 
     fn explained(&self, code: Code) -> (String, &'static str) {
-        let fatal = self.producer.client().fatal_error();
+        let fatal = self.sender.fatal();
         let (code, answer) = fatal.unwrap_or_else(|| (code, code.to_string()));
         match verdict(code) {
             Verdict::Final(advice) => (answer, advice),
@@ -172,7 +123,7 @@ impl KafkaProducer {
             self.silence_told = false;
         } else if !self.silence_told && self.heard_at.elapsed() >= SILENCE_TOLD_AFTER {
             self.silence_told = true;
-            let reason = self.producer.context().context.reason();
+            let reason = self.sender.context().reason();
             tracing::warn!(records = self.flight.records(), reason, "Kafka acknowledges nothing; records are sent again until it does");
         }
     }
@@ -205,7 +156,7 @@ impl Producer for KafkaProducer {
         if record.append_time.is_some() && !self.cluster.config.event_time {
             return Err(Error::EventTime(topic.to_owned()));
         }
-        let partitions = self.target(topic)?.partitions;
+        let &Target { partitions, handle, .. } = self.target(topic)?;
         let partition = match record.destination {
             Destination::ByKey => partition_for_key(record.key, partitions),
             Destination::Partition(partition) => partition,
@@ -217,24 +168,21 @@ impl Producer for KafkaProducer {
             self.wait_for_room(IN_FLIGHT_BYTES_MAX - bytes, IN_FLIGHT_RECORDS_MAX - 1, self.cluster.config.timeouts.append)?;
         }
         let number = self.flight.next();
-        let deadline = Instant::now() + self.cluster.config.timeouts.append;
-        loop {
-            let opaque = usize::try_from(number).unwrap_or(usize::MAX);
-            let mut sent = BaseRecord::with_opaque_to(topic, opaque).partition(partition).key(record.key).payload(record.value);
-            // Kafka keeps whole milliseconds: what is finer is cut off.
-            sent.timestamp = record.append_time.map(|time| time.0.div_euclid(1000));
-            match self.producer.send(sent) {
-                Ok(()) => break,
-                // Its queue has a bound of its own, where a property sets it below ours.
-                Err((KafkaError::MessageProduction(Code::QueueFull), _)) if Instant::now() < deadline => self.look(LOOK)?,
-                Err((KafkaError::MessageProduction(Code::QueueFull), _)) => {
-                    return Err(Error::Deadline(self.cluster.config.timeouts.append));
-                }
-                Err((error, _)) => {
-                    let (answer, advice) = self.explained(error.rdkafka_error_code().unwrap_or(Code::Unknown));
-                    return Err(Error::AppendFailed { topic: topic.to_owned(), partition, answer: answer.into(), advice });
-                }
+        // Kafka keeps whole milliseconds: what is finer is cut off.
+        let time_ms = record.append_time.map(|time| time.0.div_euclid(1000));
+        let sent = Sent { partition, key: record.key, value: record.value, time_ms, number };
+        let mut deadline = None;
+        while let Err(Failure { code, .. }) = self.sender.send(handle, &sent) {
+            if code != Code::QueueFull {
+                let (answer, advice) = self.explained(code);
+                return Err(Error::AppendFailed { topic: topic.to_owned(), partition, answer: answer.into(), advice });
             }
+            // Its queue has a bound of its own, where a property sets it below ours.
+            let wait = self.cluster.config.timeouts.append;
+            if Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + wait) {
+                return Err(Error::Deadline(wait));
+            }
+            self.look(LOOK)?;
         }
         if self.flight.is_empty() {
             self.heard_at = Instant::now();

@@ -12,7 +12,7 @@ use fieldline_schemas::alerts::FlagCode;
 use fieldline_schemas::events::Tick;
 use fieldline_schemas::results::Stamp;
 use fieldline_schemas::time::SECOND_US;
-use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, key_of, validate};
+use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, put_key, validate};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ pub(crate) struct Output {
     producer: Box<dyn Producer>,
     codec: Codec,
     bytes: Vec<u8>,
+    key: Vec<u8>,
     kpis: String,
     recompute: String,
     dead_letters: String,
@@ -69,6 +70,7 @@ impl Worker {
             producer,
             codec: config.schemas.codec(),
             bytes: Vec::new(),
+            key: Vec::new(),
             kpis: Topic::Kpis.full_name(&config.prefix),
             recompute: Topic::Recompute.full_name(&config.prefix),
             dead_letters: Topic::DeadLetters.full_name(&config.prefix),
@@ -154,6 +156,7 @@ impl Worker {
     fn handle(&mut self, batch: &Batch) -> Result<(), ProcessorError> {
         let Self { config, output, stations, effects, found, consumer, decoder, .. } = self;
         let Some(station) = stations.iter_mut().find(|station| station.at == batch.partition) else { return Ok(()) };
+        let clock_before = station.clock;
         for record in batch.iter() {
             let decoded = decoder.decode(record.value).map_err(|rejection| ("decode", rejection));
             let checked = decoded.and_then(|any| match validate(station.topic, &any, record.append_time) {
@@ -192,13 +195,13 @@ impl Worker {
                     station.ledger.appended(record.offset, number);
                 }
             }
-            if station.clock.is_none_or(|before| clock > before) {
-                station.clock = Some(clock);
-                station.moved_at = Instant::now();
-            }
+            station.clock = Some(clock);
             station.progress.position = record.offset + 1;
         }
         crash::point("processors-handled");
+        if station.clock > clock_before {
+            station.moved_at = Instant::now();
+        }
         station.progress.clock = station.clock;
         station.progress.rebuild = station.progress.rebuild.filter(|(_, to)| station.progress.position < *to);
         match &station.work {
@@ -368,9 +371,10 @@ impl Output {
     ) -> Result<AppendNumber, ProcessorError> {
         self.bytes.clear();
         self.codec.encode(record, &mut self.bytes);
-        let key = key_of(record);
+        self.key.clear();
+        put_key(record, &mut self.key);
         let append_time = self.event_time.then_some(clock);
-        let append = Append { destination, key: &key, value: &self.bytes, append_time };
+        let append = Append { destination, key: &self.key, value: &self.bytes, append_time };
         let name = match topic {
             Topic::Kpis => &self.kpis,
             Topic::Recompute => &self.recompute,
@@ -378,8 +382,7 @@ impl Output {
             Topic::Activity => &self.activity,
             _ => &self.dead_letters,
         };
-        let appended = self.producer.append(name, append);
-        appended.map_err(|source| ProcessorError::Group { doing: "appending a result", source })
+        self.producer.append(name, append).map_err(|source| ProcessorError::Group { doing: "appending a result", source })
     }
 }
 

@@ -103,7 +103,7 @@ plain_fields! {
     Cow<'a, str>: |input| Cow::Borrowed(input.text()?), |value, to| put_bytes(value.as_bytes(), to);
     Cow<'a, [u8]>: |input| Cow::Borrowed(input.bytes()?), |value, to| put_bytes(value, to);
     Anomalies: |input| input.items(read_symbol::<Anomaly>)?.into_iter().collect(),
-        |value, to| put_items(&value.iter().collect::<Vec<_>>(), to, |code, to| put_long(code.index() as i64, to));
+        |value, to| put_items(value.len(), value.iter(), to, |code, to| put_long(code.index() as i64, to));
 }
 
 impl<'a, T: Field<'a>> Field<'a> for Option<T> {
@@ -134,7 +134,7 @@ impl<'a, T: Field<'a>> Field<'a> for Vec<T> {
     }
     #[inline]
     fn write(&self, to: &mut Vec<u8>) {
-        put_items(self, to, T::write);
+        put_items(self.len(), self.iter(), to, T::write);
     }
 }
 

@@ -155,11 +155,22 @@ impl<'a> Input<'a> {
 #[inline]
 pub(crate) fn put_long(number: i64, to: &mut Vec<u8>) {
     let mut zigzag = (number << 1 ^ number >> 63) as u64;
-    while zigzag >= 0x80 {
-        to.push(zigzag as u8 | 0x80);
-        zigzag >>= 7;
+    if zigzag < 0x80 {
+        to.push(zigzag as u8);
+        return;
     }
-    to.push(zigzag as u8);
+    // Put together beside the buffer, which is then asked for room once and not byte by byte.
+    let (mut bytes, mut last) = ([0; 10], 0);
+    while zigzag >= 0x80 {
+        bytes[last] = zigzag as u8 | 0x80;
+        zigzag >>= 7;
+        last += 1;
+    }
+    bytes[last] = zigzag as u8;
+    // Ten bytes always are two moves; as many as there are would be a call.
+    let end = to.len() + last + 1;
+    to.extend_from_slice(&bytes);
+    to.truncate(end);
 }
 
 #[inline]
@@ -168,10 +179,12 @@ pub(crate) fn put_bytes(bytes: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(bytes);
 }
 
-pub(crate) fn put_items<T>(items: &[T], to: &mut Vec<u8>, mut put: impl FnMut(&T, &mut Vec<u8>)) {
-    if !items.is_empty() {
-        put_long(items.len() as i64, to);
-        items.iter().for_each(|item| put(item, to));
+/// An array of `count` items, in one block.
+#[inline]
+pub(crate) fn put_items<T>(count: usize, items: impl Iterator<Item = T>, to: &mut Vec<u8>, mut put: impl FnMut(T, &mut Vec<u8>)) {
+    if count > 0 {
+        put_long(count as i64, to);
+        items.for_each(|item| put(item, to));
     }
     to.push(0);
 }

@@ -1,10 +1,11 @@
 //! Limits and ranges, each at its edge; topics and keys.
 
 use fieldline_schemas::events::*;
-use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::ids::{EventId, TechnicianId, VisitId};
 use fieldline_schemas::limits::*;
+use fieldline_schemas::results::{Identity, Kpi, KpiRecord, Stamp};
 use fieldline_schemas::time::DAY_US;
-use fieldline_schemas::{AnyRecord, Codec, Kind, Missing, Timestamp, Topic, from_json, key_in, key_of, validate};
+use fieldline_schemas::{AnyRecord, Codec, Kind, Missing, Timestamp, Topic, Version, from_json, key_in, key_of, validate};
 
 const NOW: Timestamp = Timestamp(1_772_452_800_000_000);
 
@@ -142,4 +143,14 @@ fn keys_are_the_subjects() {
     assert_eq!(key_of(&plan), b"00000000-0000-0000-0000-000000000000");
     assert_eq!(key_in(Topic::Plans, &plan), format!("{id}:4").as_bytes());
     assert_eq!(key_in(Topic::Activity, &plan), key_of(&plan));
+
+    let result = |identity| {
+        let stamp = Stamp { version: Version(1), as_of: NOW, caused_by: None };
+        String::from_utf8(key_of(&KpiRecord { stamp, kpi: Kpi::Tombstone(identity) }.into())).unwrap()
+    };
+    let (technician_contact_id, shift_id) = (TechnicianId::from_bytes([0xab; 16]), EventId::from_bytes([1; 16]));
+    let (technician, event) = ("abababab-abab-abab-abab-abababababab", "01010101-0101-0101-0101-010101010101");
+    assert_eq!(result(Identity::Shift { technician_contact_id, shift_id }), format!("{technician}:{event}"));
+    let episode = Identity::Episode { technician_contact_id, visit_id: VisitId::from_bytes([0; 16]), first_event_id: shift_id };
+    assert_eq!(result(episode), format!("{technician}:00000000-0000-0000-0000-000000000000:{event}"));
 }

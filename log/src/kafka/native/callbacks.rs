@@ -1,26 +1,32 @@
-//! What librdkafka calls: its log, its errors, and what the group decided. They run on the thread that polls.
+//! What librdkafka calls: its log, its errors, what the group decided, and what became of a record. They run on the thread that polls.
 #![expect(unsafe_code, reason = "called from C with pointers that are librdkafka's and ours")]
 
 use super::text::owned;
 use crate::TopicPartition;
-use crate::kafka::context::{Context, GroupStep};
+use crate::kafka::context::{Context, GroupStep, Undelivered};
 use rdkafka::bindings::{
     rd_kafka_assignment_lost, rd_kafka_error_destroy, rd_kafka_incremental_assign, rd_kafka_incremental_unassign, rd_kafka_opaque,
     rd_kafka_queue_destroy, rd_kafka_queue_get_consumer, rd_kafka_queue_yield, rd_kafka_resp_err_t, rd_kafka_t,
     rd_kafka_topic_partition_list_t,
 };
-use rdkafka::bindings::{rd_kafka_conf_set_error_cb, rd_kafka_conf_set_log_cb, rd_kafka_conf_set_rebalance_cb};
+use rdkafka::bindings::{
+    rd_kafka_conf_set_dr_msg_cb, rd_kafka_conf_set_error_cb, rd_kafka_conf_set_log_cb, rd_kafka_conf_set_rebalance_cb, rd_kafka_message_t,
+    rd_kafka_topic_name,
+};
 use rdkafka::config::{NativeClientConfig, RDKafkaLogLevel as Level};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use std::ffi::{c_char, c_int, c_void};
 
-pub(super) fn install(config: &NativeClientConfig, rebalances: bool) {
+pub(super) fn install(config: &NativeClientConfig, rebalances: bool, appends: bool) {
     // Safety: the configuration lives, and the client that it makes has a `Context` as its opaque.
     unsafe {
         rd_kafka_conf_set_log_cb(config.ptr(), Some(log));
         rd_kafka_conf_set_error_cb(config.ptr(), Some(error));
         if rebalances {
             rd_kafka_conf_set_rebalance_cb(config.ptr(), Some(rebalance));
+        }
+        if appends {
+            rd_kafka_conf_set_dr_msg_cb(config.ptr(), Some(delivered));
         }
     }
 }
@@ -53,6 +59,20 @@ unsafe extern "C" fn error(_: *mut rd_kafka_t, code: c_int, reason: *const c_cha
     unsafe {
         if let Some(context) = context(opaque) {
             context.failed(code, &owned(reason));
+        }
+    }
+}
+
+/// Notes what became of a record, whose number stands in the place of a pointer.
+unsafe extern "C" fn delivered(_: *mut rd_kafka_t, message: *const rd_kafka_message_t, opaque: *mut c_void) {
+    // Safety: librdkafka's own arguments, alive for the call; a topic lives as long as a message of it.
+    unsafe {
+        let (Some(context), Some(message)) = (context(opaque), message.as_ref()) else { return };
+        if message.err == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            context.delivered(message._private.addr() as u64);
+        } else {
+            let topic = if message.rkt.is_null() { String::new() } else { owned(rd_kafka_topic_name(message.rkt)) };
+            context.undelivered(Undelivered { topic, partition: message.partition, code: message.err.into() });
         }
     }
 }
