@@ -6,8 +6,11 @@ mod alertmanager;
 mod bench;
 mod channels;
 mod encrypted;
+#[path = "../clickhouse/fickle.rs"]
+mod fickle;
 mod grouping;
 mod hostile;
+mod lost;
 mod receiver;
 mod restart;
 mod silence;
