@@ -102,8 +102,9 @@ pub trait Log: Send + Sync {
     /// What any group has committed; for watching other stages' frontiers.
     fn committed(&self, group: &str, partition: &TopicPartition) -> Result<Option<Committed>>;
     fn producer(&self) -> Result<Box<dyn Producer>>;
-    /// One that never waits for more records to send along: for few records that are urgent.
-    fn prompt_producer(&self) -> Result<Box<dyn Producer>> {
+    /// One that never waits for more records to send along: for few records that are urgent. It is ready for those topics when
+    /// this returns, and stays so through silence, as far as that is possible: the first record must not be a slow one.
+    fn prompt_producer(&self, _topics: &[&str]) -> Result<Box<dyn Producer>> {
         self.producer()
     }
     /// Joins `group` and subscribes to `topics`.

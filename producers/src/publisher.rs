@@ -1,8 +1,17 @@
 //! The typed publisher: records in, log out, refused before the log what a reader would refuse behind it.
 //!
 //! Usable alone: it needs a [`Log`] and nothing else of the pipeline. One publisher belongs to one thread.
+//!
+//! ```text
+//! record ─► checked, encoded ─┬─► bulk producer    waits some milliseconds for more to travel along
+//!                             └─► prompt producer  an emergency: its own log, then the lane
+//! ```
+//! An emergency leaves at once, past whatever this publisher still has under way, and has connections and room in flight of
+//! its own. So it may stand in the log before a record that was published just before it; records of one event keep their
+//! order. Where event time stands for append time nothing is urgent, and everything keeps its order.
 
-use crate::route::{destination, is_later_plan, lane_of, plan_start, planned_for, topic_of};
+use crate::route::{destination, event_of, is_later_plan, lane_of, plan_start, planned_for, topic_of};
+use crate::ways::{Way, Ways};
 use fieldline_log::{Append, AppendNumber, Log, Producer, TopicSpec};
 use fieldline_registry::Registry;
 use fieldline_schemas::events::{Common, CommunicationCall, DeadLetterReason, OperationalEvent, TechnicianActivity};
@@ -12,8 +21,13 @@ use fieldline_schemas::topics::PREFIX_DEFAULT;
 use fieldline_schemas::{AnyRecord, Codec, Missing, Rejection, SosTypes, Timestamp, Topic, from_json, key_in, validate};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
+
+/// The topics of an emergency.
+const URGENT_TOPICS: [Topic; 3] = [Topic::Activity, Topic::Operations, Topic::Emergency];
+/// Who never asks for acknowledgements has them taken in this often, in records, or what is known of each would be kept.
+const LOOK_EVERY: usize = 1 << 14;
 
 /// The topics that producers write to.
 pub const TOPICS: [Topic; 8] = [
@@ -78,7 +92,9 @@ pub struct Receipt {
 
 /// Appends records of the contract to a log.
 pub struct Publisher {
-    producer: Box<dyn Producer>,
+    bulk: Box<dyn Producer>,
+    prompt: Box<dyn Producer>,
+    ways: Ways,
     codec: Codec,
     /// Full name and partition count of each topic, by its number.
     topics: Vec<(String, i32)>,
@@ -113,9 +129,14 @@ impl Publisher {
                 }
             };
         }
-        let producer = log.producer().map_err(|source| PublishError::Topic { topic: config.prefix.clone(), source })?;
+        let refused = |source| PublishError::Topic { topic: config.prefix.clone(), source };
+        let urgent: Vec<&str> = URGENT_TOPICS.iter().map(|topic| topics[*topic as usize].0.as_str()).collect();
+        // Both from the beginning: an emergency must not wait until a connection is made.
+        let (bulk, prompt) = (log.producer().map_err(refused)?, log.prompt_producer(&urgent).map_err(refused)?);
         Ok(Self {
-            producer,
+            bulk,
+            prompt,
+            ways: Ways::default(),
             codec: config.schemas.codec(),
             topics,
             now: config.now.unwrap_or(machine_time),
@@ -185,12 +206,24 @@ impl Publisher {
 
     /// The highest number such that it and all before it are durable; does not wait.
     pub fn acknowledged(&mut self) -> Result<AppendNumber, PublishError> {
-        self.producer.acknowledged().map_err(|source| PublishError::Acknowledge { source })
+        self.hear_prompt()?;
+        let bulk = self.bulk.acknowledged().map_err(|source| PublishError::Acknowledge { source })?;
+        self.ways.acknowledged(Way::Bulk, bulk);
+        Ok(self.ways.frontier())
     }
 
     /// Waits until everything published is durable, at most `deadline`.
     pub fn flush(&mut self, deadline: Duration) -> Result<(), PublishError> {
-        self.producer.flush(deadline).map_err(|source| PublishError::Acknowledge { source })
+        let began = Instant::now();
+        let flushed = self.prompt.flush(deadline).and_then(|()| self.bulk.flush(deadline.saturating_sub(began.elapsed())));
+        flushed.map_err(|source| PublishError::Acknowledge { source })
+    }
+
+    /// Hands over emergencies, and notes which are durable.
+    fn hear_prompt(&mut self) -> Result<(), PublishError> {
+        let prompt = self.prompt.acknowledged().map_err(|source| PublishError::Acknowledge { source })?;
+        self.ways.acknowledged(Way::Prompt, prompt);
+        Ok(())
     }
 
     fn publish_record(&mut self, record: &AnyRecord<'_>, now: Timestamp, append_time: Option<Timestamp>) -> Result<Receipt, PublishError> {
@@ -203,10 +236,19 @@ impl Publisher {
                 let number = self.append(Topic::Plans, &key_in(Topic::Plans, record), planned_for(record), &payload, append_time)?;
                 return Ok(Receipt { topic: Topic::Plans, number });
             }
-            let mut number = self.append(topic, &key_in(topic, record), None, &payload, append_time)?;
+            let lane = lane_of(record, &self.sos);
+            let event = event_of(record);
+            let way = match (event, append_time) {
+                (Some(event), None) => self.ways.of(event, lane.is_some()),
+                _ => Way::Bulk,
+            };
+            let mut number = self.put((way, event), topic, &key_in(topic, record), None, &payload, append_time)?;
             // The technician's log first: a page without the fact would be worse than a fact that pages a moment later.
-            if let Some(lane) = lane_of(record, &self.sos) {
-                number = self.append(lane, &key_in(lane, record), None, &payload, append_time)?;
+            if let Some(lane) = lane {
+                number = self.put((way, event), lane, &key_in(lane, record), None, &payload, append_time)?;
+            }
+            if way == Way::Prompt {
+                self.hear_prompt()?;
             }
             // What amends a plan must find it among those that wait.
             if plan_start(record).is_some() {
@@ -218,7 +260,7 @@ impl Publisher {
         outcome
     }
 
-    /// Appends what was encoded and checked before.
+    /// Appends what was encoded and checked before, and is not urgent.
     pub(crate) fn append(
         &mut self,
         topic: Topic,
@@ -227,9 +269,31 @@ impl Publisher {
         payload: &[u8],
         append_time: Option<Timestamp>,
     ) -> Result<AppendNumber, PublishError> {
+        self.put((Way::Bulk, None), topic, key, planned_for, payload, append_time)
+    }
+
+    fn put(
+        &mut self,
+        (way, event): (Way, Option<EventId>),
+        topic: Topic,
+        key: &[u8],
+        planned_for: Option<TechnicianId>,
+        payload: &[u8],
+        append_time: Option<Timestamp>,
+    ) -> Result<AppendNumber, PublishError> {
         let (name, partitions) = &self.topics[topic as usize];
         let append = Append { destination: destination(topic, key, planned_for, *partitions), key, value: payload, append_time };
-        self.producer.append(name, append).map_err(|source| PublishError::Append { topic: name.clone(), source })
+        let producer = match way {
+            Way::Bulk => &mut self.bulk,
+            Way::Prompt => &mut self.prompt,
+        };
+        producer.append(name, append).map_err(|source| PublishError::Append { topic: name.clone(), source })?;
+        let number = self.ways.taken(way, event);
+        // Never between an emergency's two copies: what fails of the bulk is no matter of theirs.
+        if way == Way::Bulk && self.ways.bulk_open().is_multiple_of(LOOK_EVERY) {
+            self.acknowledged()?;
+        }
+        Ok(number)
     }
 }
 

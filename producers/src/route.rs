@@ -2,7 +2,7 @@
 
 use fieldline_log::{Destination, partition_for_key};
 use fieldline_schemas::events::{ActivityType, DeadLetterReason};
-use fieldline_schemas::ids::TechnicianId;
+use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::time::DAY_US;
 use fieldline_schemas::{AnyRecord, Rejection, SosTypes, Timestamp, Topic};
 
@@ -43,6 +43,15 @@ pub fn lane_of(record: &AnyRecord<'_>, sos: &SosTypes) -> Option<Topic> {
             (!r.common.imported && !r.common.voided && sos.has(r)).then_some(Topic::Emergency)
         }
         AnyRecord::TechnicianActivity(r) if r.activity_type == ActivityType::EmergencyStop && !r.common.imported => Some(Topic::Emergency),
+        _ => None,
+    }
+}
+
+/// The event that a record tells of, where records of one event may be emergencies.
+pub(crate) fn event_of(record: &AnyRecord<'_>) -> Option<EventId> {
+    match record {
+        AnyRecord::TechnicianActivity(r) => Some(r.common.id),
+        AnyRecord::OperationalEvent(r) => Some(r.common.id),
         _ => None,
     }
 }

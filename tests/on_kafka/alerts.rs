@@ -5,13 +5,14 @@ use crate::support::Random;
 use crate::support::desk::SafetyDesk;
 use crate::support::folder::{Running, wait_until};
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
-use fieldline_log::{Log, Producer};
+use fieldline_log::{Log, Producer, TopicPartition};
 use fieldline_producers::{Publisher, PublisherConfig};
+use fieldline_schemas::Topic;
 use fieldline_schemas::events::{ActivityType, TechnicianActivity};
 use fieldline_schemas::ids::TechnicianId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 const PARTITIONS: u32 = 8;
@@ -108,6 +109,39 @@ fn an_emergency_is_paged_acknowledged_resolved_and_cleared() {
     ids.dedup();
     assert_eq!(ids.len(), all, "{:?}", watched.desk.told());
     assert_eq!(watched.deployment.folder.number("SELECT count() FROM emergencies_undelivered"), 0);
+}
+
+/// Bulk of this publisher lingers for seconds, as an operator may set it.
+#[test]
+fn an_emergency_waits_for_nothing_that_its_publisher_has_under_way() {
+    const LINGER: Duration = Duration::from_secs(10);
+    let Some(kafka) = shared_kafka() else { return };
+    let Watched { deployment, log, .. } = Watched::new(&kafka.bootstrap());
+    let linger = ("linger.ms".to_owned(), LINGER.as_millis().to_string());
+    let slow = KafkaConfig { brokers: kafka.bootstrap(), properties: [linger].into(), ..KafkaConfig::default() };
+    let settings = PublisherConfig { prefix: deployment.prefix().to_owned(), makes_topics: false, ..PublisherConfig::default() };
+    let mut publisher = Publisher::new(KafkaLog::open(slow).unwrap(), settings).unwrap();
+    let technician = TechnicianId(Uuid::now_v7());
+    let mut publish = |activity_type| {
+        let common = publisher.new_common();
+        let (visit_id, vehicle_id, location, notes) = (None, None, None, None);
+        let activity =
+            TechnicianActivity { common, technician_contact_id: technician, activity_type, visit_id, vehicle_id, location, notes };
+        publisher.publish_activity(activity).unwrap().number
+    };
+    let began = Instant::now();
+    assert_eq!([ActivityType::TravelStart, ActivityType::EmergencyStop, ActivityType::ShiftEnd].map(&mut publish), [1, 3, 4]);
+    let count = |topic: Topic| {
+        let topic = topic.full_name(deployment.prefix());
+        let ends = (0..PARTITIONS as i32).map(|partition| log.watermarks(&TopicPartition { topic: topic.clone(), partition }).unwrap().end);
+        ends.sum::<i64>()
+    };
+    wait_until("the emergency is in both topics", || (count(Topic::Activity), count(Topic::Emergency)) == (1, 1));
+    assert!(began.elapsed() < LINGER, "{:?}: the first record may have left by itself", began.elapsed());
+    // What was published first is not durable: the frontier stands before it, however much behind it is.
+    assert_eq!(publisher.acknowledged().unwrap(), 0);
+    publisher.flush(LINGER + FLUSH_WAIT_MAX).unwrap();
+    assert_eq!((publisher.acknowledged().unwrap(), count(Topic::Activity), count(Topic::Emergency)), (4, 3, 1));
 }
 
 /// Lane and lifecycle are in the role that is killed: nothing that the log carries could say so.

@@ -37,7 +37,6 @@ pub use topics::TopicDifference;
 use crate::{Committed, Consumer, Log, Producer, Result, TopicDescription, TopicPartition, TopicSpec, Watermarks};
 use cluster::Cluster;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A cluster. Producers and consumers that it made live on when it is dropped.
 pub struct KafkaLog {
@@ -76,10 +75,10 @@ impl Log for KafkaLog {
         self.cluster.committed(group, partition)
     }
     fn producer(&self) -> Result<Box<dyn Producer>> {
-        Ok(Box::new(producer::KafkaProducer::open(Arc::clone(&self.cluster), properties::LINGER)?))
+        Ok(Box::new(producer::KafkaProducer::open(Arc::clone(&self.cluster))?))
     }
-    fn prompt_producer(&self) -> Result<Box<dyn Producer>> {
-        Ok(Box::new(producer::KafkaProducer::open(Arc::clone(&self.cluster), Duration::ZERO)?))
+    fn prompt_producer(&self, topics: &[&str]) -> Result<Box<dyn Producer>> {
+        Ok(Box::new(producer::KafkaProducer::prompt(Arc::clone(&self.cluster), topics)?))
     }
     fn consumer(&self, group: &str, topics: &[&str]) -> Result<Box<dyn Consumer>> {
         Ok(Box::new(consumer::KafkaConsumer::join(Arc::clone(&self.cluster), group, topics)?))

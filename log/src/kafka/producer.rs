@@ -10,6 +10,7 @@ use super::properties;
 use crate::broker::wake::lock;
 use crate::limits::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_RECORDS_MAX, KEY_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::{Append, AppendNumber, Destination, Error, Producer, Result, partition_for_key};
+use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::Message as _;
 use rdkafka::config::RDKafkaLogLevel;
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// How long one look for acknowledgements lasts while there is nothing else to do. The client gives no sign in between.
 const LOOK: Duration = Duration::from_millis(1);
+/// How long the preparation for a topic's first record may take.
+const READY_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Records without an acknowledgement for so long are spoken of.
 const SILENCE_TOLD_AFTER: Duration = Duration::from_secs(10);
 
@@ -84,9 +87,28 @@ pub(super) struct KafkaProducer {
 }
 
 impl KafkaProducer {
-    pub(super) fn open(cluster: Arc<Cluster>, linger: Duration) -> Result<Self> {
-        let producer: BaseProducer<Deliveries> =
-            properties::producer(&cluster.config, linger).create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
+    pub(super) fn open(cluster: Arc<Cluster>) -> Result<Self> {
+        let config = properties::producer(&cluster.config);
+        Self::with(cluster, &config)
+    }
+
+    /// One for urgent records of these topics, whose first finds everything prepared.
+    pub(super) fn prompt(cluster: Arc<Cluster>, topics: &[&str]) -> Result<Self> {
+        let config = properties::prompt_producer(&cluster.config);
+        let mut producer = Self::with(cluster, &config)?;
+        for topic in topics {
+            // Only of what exists: of anything else a broker might make a topic. And where this fails the first record waits.
+            if producer.target(topic).is_ok()
+                && let Err(error) = producer.producer.client().fetch_metadata(Some(topic), READY_WAIT_MAX)
+            {
+                tracing::debug!(%error, topic, "asking who leads a topic");
+            }
+        }
+        Ok(producer)
+    }
+
+    fn with(cluster: Arc<Cluster>, config: &ClientConfig) -> Result<Self> {
+        let producer: BaseProducer<Deliveries> = config.create_with_context(Deliveries::default()).map_err(|error| refused(&error))?;
         let seat = cluster.tokens.as_ref().map(|tokens| tokens.seat(producer.client().native_ptr())).transpose()?;
         let (targets, flight) = (Vec::new(), InFlight::default());
         Ok(Self { cluster, _seat: seat, producer, targets, last_target: 0, flight, heard_at: Instant::now(), silence_told: false })

@@ -7,7 +7,9 @@ use rdkafka::config::RDKafkaLogLevel as Level;
 use std::time::Duration;
 
 /// What a producer waits for more records before it sends a batch.
-pub(super) const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(5);
+/// Another name of `linger.ms`.
+const LINGER_ALIAS: &str = "queue.buffering.max.ms";
 /// What a consumer holds of records fetched ahead, in KiB, all partitions together.
 const FETCHED_AHEAD_KIB_MAX: usize = 32 << 10;
 /// How often a member asks whether the group is changing. The default of three seconds is how long every change would take.
@@ -112,10 +114,9 @@ pub(super) fn outsider(config: &KafkaConfig, group: &str) -> ClientConfig {
     client
 }
 
-/// `linger`: how long a record waits for others to travel with.
-pub(super) fn producer(config: &KafkaConfig, linger: Duration) -> ClientConfig {
+pub(super) fn producer(config: &KafkaConfig) -> ClientConfig {
     let mut client = common(config);
-    let defaults = [("linger.ms", ms(linger)), ("queue.buffering.max.messages", IN_FLIGHT_RECORDS_MAX.to_string())];
+    let defaults = [("linger.ms", ms(LINGER)), ("queue.buffering.max.messages", IN_FLIGHT_RECORDS_MAX.to_string())];
     for (name, value) in defaults {
         if !config.properties.contains_key(name) {
             client.set(name, value);
@@ -128,6 +129,15 @@ pub(super) fn producer(config: &KafkaConfig, linger: Duration) -> ClientConfig {
         .set("message.max.bytes", BATCH_BYTES_MAX.to_string())
         // For ever: a record that was dropped after a time would be a hole; who waits for room is told instead.
         .set("message.timeout.ms", "0");
+    client
+}
+
+/// Of few records that are urgent: none waits for another, whatever is set for bulk. And the connections stay: brokers close
+/// one that was silent for ten minutes, and an emergency would wait until there is another.
+pub(super) fn prompt_producer(config: &KafkaConfig) -> ClientConfig {
+    let mut client = producer(config);
+    client.remove(LINGER_ALIAS);
+    client.set("linger.ms", "0").set("enable.sparse.connections", "false");
     client
 }
 

@@ -222,3 +222,33 @@ fn latency_holds_nothing_up_for_good() {
     member.until_seen(&at(&topic, 0), 100);
     member.commit_at(&at(&topic, 0)).unwrap();
 }
+
+/// Of ten minutes of silence, after which a broker closes a connection, three seconds are enough here: it is the client that closes it.
+#[test]
+fn the_first_record_of_a_prompt_producer_finds_everything_prepared_also_after_a_silence() {
+    const ROUND_TRIP: Duration = Duration::from_millis(500);
+    let cluster = MockCluster::new(2).unwrap();
+    let topic = name("topic");
+    cluster.create_topic(&topic, 1, 1).unwrap();
+    cluster.partition_leader(&topic, 0, Some(2)).unwrap();
+    let mut settings = config(cluster.bootstrap_servers());
+    settings.properties = [("connections.max.idle.ms", "3000"), ("linger.ms", "2000")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let log = open(settings);
+    let mut producer = log.prompt_producer(&[&topic]).unwrap();
+    for broker in [1, 2] {
+        cluster.broker_round_trip_time(broker, ROUND_TRIP).unwrap();
+    }
+    let mut took = || {
+        // Longer than a connection is kept, and than a new one takes.
+        std::thread::sleep(Duration::from_secs(5));
+        let began = Instant::now();
+        producer.append(&topic, record(0, b"now")).unwrap();
+        producer.flush(DEADLINE).unwrap();
+        began.elapsed()
+    };
+    let first = took();
+    assert!(first >= ROUND_TRIP && first < 2 * ROUND_TRIP, "one round trip, not those of a connection: {first:?}");
+    // So short a patience closes the new connection soon again, and one of these may fall into the making of the next.
+    let later = [took(), took(), took()];
+    assert!(later.iter().any(|later| *later < 2 * ROUND_TRIP), "{later:?}");
+}

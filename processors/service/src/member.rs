@@ -30,6 +30,7 @@ pub struct StageConfig {
     pub tick_every: Option<Duration>,
     /// Outputs carry the clock of their partition as append time: on a log of event time (time-lapse).
     pub event_time: bool,
+    /// Positions are committed in the first pause after so long, and without a pause after ten times as long.
     pub commit_every: Duration,
     /// The longest wait for records in one poll; whatever arrives ends it.
     pub poll_wait: Duration,
@@ -58,6 +59,9 @@ impl StageConfig {
 
 /// Records of one poll: few, so that the first one's output does not wait for the last one's.
 const POLL_RECORDS_MAX: usize = 256;
+
+/// Without a pause between the records a commit is put off for as many times `commit_every`.
+const COMMIT_PUT_OFF_MAX: u32 = 10;
 
 /// What is done with the records of a topic.
 pub(crate) trait Stage {
@@ -164,7 +168,9 @@ impl<S: Stage> Member<S> {
             Polled::Idle => Turn::Idle,
         };
         self.settle()?;
-        if self.committed_at.elapsed() >= self.config.commit_every {
+        // A commit waits for its answer, and whatever comes meanwhile waits too: so where nothing comes, as long as that is possible.
+        let (uncommitted, every) = (self.committed_at.elapsed(), self.config.commit_every);
+        if uncommitted >= every && (turn == Turn::Idle || uncommitted >= every * COMMIT_PUT_OFF_MAX) {
             self.commit()?;
         }
         Ok(turn)

@@ -24,7 +24,6 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     pub fn open(log: &dyn Log, prefix: &str, codec: Codec, event_time: bool) -> Result<Self, ProcessorError> {
-        let producer = log.prompt_producer().map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         let count = |topic: Topic| {
             let name = topic.full_name(prefix);
             let found =
@@ -33,6 +32,10 @@ impl Outlet {
         };
         let partitions = [count(Topic::AlertEvents)?, count(Topic::Alerts)?];
         let (_, beats) = count(Topic::Beats)?;
+        let names =
+            [Topic::AlertEvents, Topic::Alerts, Topic::Activity, Topic::Operations, Topic::Beats].map(|topic| topic.full_name(prefix));
+        let producer = log.prompt_producer(&names.each_ref().map(String::as_str));
+        let producer = producer.map_err(|source| ProcessorError::Group { doing: "opening a producer", source })?;
         Ok(Self { producer, codec, bytes: Vec::new(), prefix: prefix.to_owned(), partitions, beats, event_time })
     }
 

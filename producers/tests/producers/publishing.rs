@@ -3,7 +3,7 @@
 use crate::records::{memory_log, records_of};
 use fieldline_log::{Log, partition_for_key};
 use fieldline_producers::{PublishError, Publisher, PublisherConfig};
-use fieldline_schemas::events::{ActivityType, DeadLetterReason, TechnicianActivity};
+use fieldline_schemas::events::{ActivityType, Common, DeadLetterReason, TechnicianActivity};
 use fieldline_schemas::ids::TechnicianId;
 use fieldline_schemas::time::{DAY_US, HOUR_US};
 use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, Topic};
@@ -113,6 +113,76 @@ fn an_emergency_goes_to_the_technicians_log_and_to_the_lane() {
         assert_eq!(found.len(), 1, "{topic:?}");
         assert_eq!((&found[0].record, found[0].key.as_str()), (&sent, TECHNICIAN));
     }
+}
+
+/// The log of this process is given records when it is asked for acknowledgements, or when a batch is full.
+#[test]
+fn an_emergency_leaves_at_once_and_only_of_its_own_event_behind_what_was_published_before() {
+    let activity = |id: u32, kind: &str, rest: &str| {
+        format!(
+            r#"{{"event":"technician_activity","id":"c14361c9-8a9a-51b6-80ae-{id:012}","created_at":"{NOW}","technician_contact_id":"{TECHNICIAN}","activity_type":"{kind}"{rest}}}"#
+        )
+    };
+    let operation = |id: u32, rest: &str| {
+        format!(
+            r#"{{"event":"operational_event","id":"c14361c9-8a9a-51b6-80ae-{id:012}","created_at":"{NOW}","event_category":"operational","severity":"info"{rest}}}"#
+        )
+    };
+    let stop = activity(2, "emergency_stop", "");
+    let sos = operation(3, r#","event_type":"sos""#);
+    // What is published before, then what is in the log without being asked for, and what is only behind the rest.
+    let cases: [(&[String], &String, bool); 5] = [
+        (&[activity(1, "travel_start", "")], &stop, true),
+        (&[activity(2, "travel_start", "")], &stop, false),
+        (&[operation(1, "")], &sos, true),
+        // An update of the same revision: the last in the log stands.
+        (&[operation(3, "")], &sos, false),
+        (&[operation(3, ""), operation(3, r#","event_type":"door""#)], &sos, false),
+    ];
+    for (before, emergency, is_at_once) in cases {
+        let log = memory_log();
+        let mut publisher = publisher(&log);
+        before.iter().for_each(|text| drop(publisher.publish_json(text).unwrap()));
+        let (receipt, sent) = publisher.publish_json(emergency).unwrap();
+        assert_eq!(receipt.number, before.len() as u64 + 2, "its own and the lane's");
+        let found = |topic| records_of(&log, topic).into_iter().map(|found| found.record).collect::<Vec<_>>();
+        let expected = if is_at_once { vec![sent.clone()] } else { vec![] };
+        assert_eq!(found(receipt.topic), expected, "{emergency} behind {before:?}");
+        assert_eq!(found(Topic::Emergency), expected, "{emergency} behind {before:?}");
+        // What follows in its own event goes the same way.
+        let ended = emergency.replace(r#""event_type":"sos""#, &format!(r#""event_type":"sos","resolved_at":"{NOW}""#));
+        publisher.publish_json(&ended).unwrap();
+        publisher.flush(Duration::from_secs(1)).unwrap();
+        assert!(publisher.acknowledged().unwrap() >= receipt.number);
+        let all = records_of(&log, receipt.topic);
+        assert_eq!(all.len(), before.len() + 2);
+        let partition = all.iter().find(|found| found.record == sent).unwrap().partition;
+        let at = all.iter().filter(|found| found.partition == partition).position(|found| found.record == sent).unwrap();
+        assert_eq!(at, if is_at_once { 0 } else { before.len() }, "{emergency} behind {before:?}");
+    }
+}
+
+/// Event time stands for append time there: a record before its turn would move the log's clock.
+#[test]
+fn where_event_time_stands_for_append_time_everything_keeps_its_order() {
+    let log = memory_log();
+    let mut publisher = publisher(&log);
+    let kinds = [ActivityType::ShiftStart, ActivityType::EmergencyStop, ActivityType::TravelStart];
+    for (activity_type, at) in kinds.into_iter().zip([NOW, NOW + HOUR_US, NOW + 2 * HOUR_US]) {
+        let activity = TechnicianActivity {
+            common: Common { created_at: at, ..publisher.new_common() },
+            technician_contact_id: TechnicianId(TECHNICIAN.parse().unwrap()),
+            activity_type,
+            visit_id: None,
+            vehicle_id: None,
+            location: None,
+            notes: None,
+        };
+        publisher.publish_at(&activity.into(), at).unwrap();
+    }
+    publisher.flush(Duration::from_secs(1)).unwrap();
+    let times: Vec<Timestamp> = records_of(&log, Topic::Activity).iter().map(|found| found.append_time).collect();
+    assert_eq!(times, [NOW, NOW + HOUR_US, NOW + 2 * HOUR_US]);
 }
 
 #[test]

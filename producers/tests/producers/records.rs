@@ -2,7 +2,7 @@
 
 use fieldline_log::memory::{MemoryLog, MemoryOptions};
 use fieldline_log::{Log, Polled};
-use fieldline_schemas::{AnyRecord, Codec, Topic};
+use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ pub struct Read {
     pub partition: i32,
     pub key: String,
     pub record: AnyRecord<'static>,
+    pub append_time: Timestamp,
 }
 
 pub fn memory_log() -> Arc<MemoryLog> {
@@ -29,6 +30,7 @@ pub fn records_of(log: &Arc<MemoryLog>, topic: Topic) -> Vec<Read> {
                 partition: batch.partition.partition,
                 key: String::from_utf8(r.key.to_vec()).unwrap(),
                 record: codec.decode(r.value).unwrap().into_owned(),
+                append_time: r.append_time,
             })),
             Polled::Revoked(_) | Polled::Lost(_) => {}
             Polled::Idle => break,

@@ -46,13 +46,11 @@ pub(super) struct Journal {
 
 impl Journal {
     pub fn open(log: &dyn Log, prefix: &str, schemas: &Registry) -> Result<Self, DeliverError> {
-        Ok(Self {
-            producer: log.prompt_producer().map_err(doing(|| "opening a producer of deliveries".to_owned()))?,
-            deliveries: Destined::find(log, Topic::Deliveries, prefix)?,
-            alert_events: Destined::find(log, Topic::AlertEvents, prefix)?,
-            codec: schemas.codec(),
-            bytes: Vec::new(),
-        })
+        let deliveries = Destined::find(log, Topic::Deliveries, prefix)?;
+        let alert_events = Destined::find(log, Topic::AlertEvents, prefix)?;
+        let producer = log.prompt_producer(&[&deliveries.name, &alert_events.name]);
+        let producer = producer.map_err(doing(|| "opening a producer of deliveries".to_owned()))?;
+        Ok(Self { producer, deliveries, alert_events, codec: schemas.codec(), bytes: Vec::new() })
     }
 
     /// Appends a delivery to `deliveries`, and to `alert_events` where the lifecycle waits for it.

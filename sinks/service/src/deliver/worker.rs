@@ -29,8 +29,12 @@ const RESULT_WAIT_MAX: Duration = Duration::from_millis(2);
 const PEOPLE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A partition's last records may be gone: so long without a record is the end of it.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// How often positions are committed and what is owed is counted.
+/// How often what is owed is counted.
 const TEND_EVERY: Duration = Duration::from_secs(1);
+/// How often positions are committed: in the first pause after the one, without a pause after the other. A commit waits for its
+/// answer, and an alert that comes meanwhile waits too.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+const COMMIT_EVERY_MAX: Duration = Duration::from_secs(10);
 
 /// An attempt that has ended.
 struct Done {
@@ -74,6 +78,9 @@ pub(super) struct Worker {
     /// What is read before anything is sent: the end of each owned partition as it was found.
     unread: BTreeMap<TopicPartition, i64>,
     positions: BTreeMap<TopicPartition, i64>,
+    /// They have moved since they were committed.
+    to_commit: bool,
+    committed_at: Instant,
     /// Partitions have come whose deliveries were not recalled yet.
     to_recall: bool,
     started: Instant,
@@ -116,6 +123,8 @@ impl Worker {
             held_until_us: 0,
             unread: BTreeMap::new(),
             positions: BTreeMap::new(),
+            to_commit: false,
+            committed_at: now,
             to_recall: false,
             started: now,
             read_at: now,
@@ -159,7 +168,7 @@ impl Worker {
                 self.launch()?;
             }
             if self.tended_at.elapsed() >= TEND_EVERY {
-                self.tend()?;
+                self.tend();
             }
             let wait = if self.in_flight > 0 { Duration::ZERO } else { POLL_WAIT_MAX };
             match self.consumer.poll(wait, POLL_RECORDS_MAX).map_err(doing(|| format!("polling as {}", self.group)))? {
@@ -170,7 +179,11 @@ impl Worker {
                 }
                 Polled::Lost(partitions) => self.forget(&partitions),
                 Polled::Records(batch) => self.take(&batch)?,
+                Polled::Idle if self.in_flight == 0 && self.committed_at.elapsed() >= COMMIT_EVERY => self.commit()?,
                 Polled::Idle => {}
+            }
+            if self.committed_at.elapsed() >= COMMIT_EVERY_MAX {
+                self.commit()?;
             }
         }
     }
@@ -211,6 +224,7 @@ impl Worker {
             self.consumer.seek(at, watermarks.begin).map_err(doing(what))?;
             self.book.forget(at.partition);
             self.positions.insert(at.clone(), watermarks.begin);
+            self.to_commit = true;
             if watermarks.end > watermarks.begin {
                 self.unread.insert(at.clone(), watermarks.end);
             }
@@ -261,6 +275,7 @@ impl Worker {
             let end = self.consumer.end_heard(at).map_err(doing(|| format!("asking for the end of {}", at.topic)))?;
             self.shown().readings.set(at, Reading { next, end, append_time: Some(last.append_time) });
             self.positions.insert(at.clone(), next);
+            self.to_commit = true;
         }
         Ok(())
     }

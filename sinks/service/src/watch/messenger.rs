@@ -119,7 +119,10 @@ impl Messenger {
         }
         let mut producer = match self.producer.take() {
             Some(producer) => producer,
-            None => self.log.prompt_producer()?,
+            None => {
+                let topics = [Topic::AlertEvents, Topic::Emergency].map(|topic| topic.full_name(&self.prefix));
+                self.log.prompt_producer(&topics.each_ref().map(String::as_str))?
+            }
         };
         // A log that takes nothing is not given more and more.
         if self.is_stuck {

@@ -231,15 +231,15 @@ impl Worker {
     }
 
     /// What is done once a second.
-    pub(super) fn tend(&mut self) -> Result<(), DeliverError> {
+    pub(super) fn tend(&mut self) {
         self.tended_at = Instant::now();
         self.shown().set_backlog(self.book.backlog());
-        self.commit()
     }
 
     /// Commits what is read: it shows how far this receiver is, and means nothing at a start.
     pub(super) fn commit(&mut self) -> Result<(), DeliverError> {
-        if self.positions.is_empty() {
+        self.committed_at = Instant::now();
+        if !std::mem::take(&mut self.to_commit) || self.positions.is_empty() {
             return Ok(());
         }
         let committed = |(at, offset): (&_, &i64)| (Clone::clone(at), Committed { offset: *offset, metadata: String::new() });
