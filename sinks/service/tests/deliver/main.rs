@@ -7,6 +7,7 @@ mod bench;
 mod channels;
 mod encrypted;
 #[path = "../clickhouse/fickle.rs"]
+#[expect(dead_code, reason = "the sinks' own tests use the rest")]
 mod fickle;
 mod grouping;
 mod hostile;
