@@ -12,6 +12,8 @@ mod registry;
 mod same_views;
 mod shares;
 mod soak;
+#[cfg(feature = "tls")]
+mod tokens;
 
 use crate::support::folder::{Folder, Outcome, Running};
 use fieldline_test_kafka::{Kafka, KafkaOptions};

@@ -47,7 +47,7 @@ FROM
 (
     SELECT id, created_at, technician_contact_id, activity_type, visit_id, vehicle_id, notes, metadata, revision, recorded_at, received_at, utc_offset_minutes, device_id, device_sequence, source, imported, assigned, partition, offset, latitude, longitude, accuracy_meters, address, voided
     FROM technician_activity_log
-    ORDER BY technician_contact_id, id, revision DESC, voided DESC, received_at, partition, offset
+    ORDER BY technician_contact_id, id, revision DESC, voided DESC, partition, offset
     LIMIT 1 BY technician_contact_id, id
 )
 WHERE NOT voided

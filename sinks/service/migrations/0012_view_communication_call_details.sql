@@ -75,7 +75,7 @@ FROM
 (
     SELECT id, communication_message_id, call_type, duration_seconds, wait_time_seconds, recording_url, transcription, sentiment_score, call_outcome, transferred_to_contact_id, queue_name, ivr_path, channel_type, direction, thread_id, created_at, started_at, agent_contact_id, root_call_id, abandoned, sentiment_basis, subject, metadata, revision, recorded_at, received_at, utc_offset_minutes, device_id, device_sequence, source, imported, assigned, partition, offset, voided
     FROM communication_call_details_log
-    ORDER BY subject, id, revision DESC, voided DESC, received_at, partition, offset
+    ORDER BY subject, id, revision DESC, voided DESC, partition, offset
     LIMIT 1 BY subject, id
 )
 WHERE NOT voided

@@ -67,10 +67,10 @@ FROM
         -- What was sent again counts at its first place.
         SELECT id, created_at, event_type, event_category, severity, source_system, title, description, metadata, resolved_at, resolved_by_contact_id, acknowledged_at, acknowledged_by_contact_id, dedup_key, technician_contact_id, vehicle_id, visit_id, revision, recorded_at, received_at, utc_offset_minutes, device_id, device_sequence, source, imported, assigned, partition, offset, voided
         FROM operational_event_log
-        ORDER BY id, revision, content_hash, received_at, partition, offset
+        ORDER BY id, revision, content_hash, partition, offset
         LIMIT 1 BY id, revision, content_hash
     )
-    ORDER BY id, revision DESC, voided DESC, coalesce(recorded_at, created_at) DESC, received_at DESC, partition DESC, offset DESC
+    ORDER BY id, revision DESC, voided DESC, coalesce(recorded_at, created_at) DESC, partition DESC, offset DESC
     LIMIT 1 BY id
 )
 WHERE NOT voided

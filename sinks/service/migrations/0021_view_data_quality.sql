@@ -44,11 +44,11 @@ WITH
         SELECT
             *,
             max((revision, voided)) OVER (PARTITION BY event, subject, id) AS highest,
-            row_number() OVER (PARTITION BY event, subject, id, revision, content ORDER BY received_at, partition, offset) AS nth_of_content,
+            row_number() OVER (PARTITION BY event, subject, id, revision, content ORDER BY partition, offset) AS nth_of_content,
             row_number() OVER
             (
                 PARTITION BY event, subject, id, revision
-                ORDER BY updated_us DESC, first_stands * toUnixTimestamp64Micro(received_at), first_stands * partition, first_stands * offset
+                ORDER BY updated_us DESC, first_stands * partition, first_stands * offset
             ) AS nth_of_revision,
             revision = highest.1 AND NOT highest.2 AS is_in_force
         FROM records

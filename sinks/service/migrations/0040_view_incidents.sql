@@ -10,7 +10,7 @@ CREATE OR REPLACE VIEW incidents
     event_category LowCardinality(String) COMMENT 'communication, security, operational, system',
     source_system LowCardinality(Nullable(String)) COMMENT 'The system that reported it',
     acknowledge_seconds Nullable(Decimal(18, 6)) COMMENT 'acknowledged_at - created_at; NULL where not acknowledged or negative',
-    open_seconds Nullable(Decimal(18, 6)) COMMENT 'Age of an open one by the clock of the log of operations; NULL where resolved, or created ahead of it',
+    open_seconds Nullable(Decimal(18, 6)) COMMENT 'Age of an open one by the newest time that the tables know of; NULL where resolved, or created ahead of it',
     updates UInt64 COMMENT 'Updates that count: repetitions and voided revisions are none',
     reopenings UInt64 COMMENT 'How often an update with resolved_at was followed by one without',
     event_type LowCardinality(Nullable(String)) COMMENT 'Free text, as the source names it',
@@ -30,6 +30,19 @@ CREATE OR REPLACE VIEW incidents
 )
 AS
 WITH
+    -- An incident grows older while others are at work, too: whatever was stored last tells the time.
+    latest AS
+    (
+        SELECT max(received_at) AS at FROM operational_event_log
+        UNION ALL SELECT max(received_at) FROM technician_activity_log
+        UNION ALL SELECT max(received_at) FROM technician_facts_log
+        UNION ALL SELECT max(received_at) FROM communication_call_details_log
+        UNION ALL SELECT max(received_at) FROM alert_deliveries_log
+        UNION ALL SELECT max(received_at) FROM dead_letters_log
+        UNION ALL SELECT max(as_of) FROM shift_results
+        UNION ALL SELECT max(as_of) FROM episode_results
+        UNION ALL SELECT max(as_of) FROM alert_results
+    ),
     updates AS
     (
         -- What was sent again counts at its first place.
@@ -38,7 +51,7 @@ WITH
             acknowledged_at, acknowledged_by_contact_id, resolved_at, resolved_by_contact_id, severity, event_category, source_system,
             event_type, title, dedup_key, technician_contact_id, vehicle_id, visit_id, source, imported
         FROM operational_event_log
-        ORDER BY id, revision, content_hash, received_at, partition, offset
+        ORDER BY id, revision, content_hash, partition, offset
         LIMIT 1 BY id, revision, content_hash
     ),
     numbered AS
@@ -59,7 +72,7 @@ WITH
         FROM numbered
         WHERE NOT has(voided_revisions, revision) AND NOT has(voided_revisions, last_revision)
         WINDOW in_order AS
-            (PARTITION BY id ORDER BY revision, updated_at, received_at, partition, offset ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            (PARTITION BY id ORDER BY revision, updated_at, partition, offset ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     ),
     counted AS
     (
@@ -96,7 +109,7 @@ SELECT
     toUInt16(1) AS definition_version
 FROM
 (
-    SELECT *, assumeNotNull((SELECT max(received_at) FROM operational_event_log)) AS clock
+    SELECT *, assumeNotNull((SELECT max(at) FROM latest)) AS clock
     FROM counted
     WHERE NOT is_followed
 )

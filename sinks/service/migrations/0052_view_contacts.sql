@@ -19,7 +19,7 @@ FROM
 (
     SELECT id, revision, contact_kind, display_name, team, received_at
     FROM contacts_log
-    ORDER BY id, revision DESC, received_at, partition, offset
+    ORDER BY id, revision DESC, partition, offset
     LIMIT 1 BY id
 )
 COMMENT 'Names and teams as they stand: of each person the highest revision, of equal revisions the first in the log'

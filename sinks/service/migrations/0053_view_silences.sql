@@ -29,7 +29,7 @@ FROM
 (
     SELECT id, revision, voided, created_at, until, flag, technician_contact_id, team, actor_contact_id, note, received_at
     FROM silences_log
-    ORDER BY id, revision DESC, received_at, partition, offset
+    ORDER BY id, revision DESC, partition, offset
     LIMIT 1 BY id
 )
 COMMENT 'Silences as they stand: of each the highest revision; S1 and S6 pass through all of them'

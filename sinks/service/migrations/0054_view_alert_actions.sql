@@ -27,7 +27,7 @@ FROM
 (
     SELECT id, alert_id, created_at, action, reason, actor_contact_id, note, received_at
     FROM alert_actions_log
-    ORDER BY alert_id, id, received_at, partition, offset
+    ORDER BY alert_id, id, partition, offset
     LIMIT 1 BY alert_id, id
 )
 COMMENT 'What people did about alerts: each action once, the first in the log; what came of it is in alerts_history'

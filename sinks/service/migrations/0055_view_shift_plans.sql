@@ -30,7 +30,7 @@ FROM
     SELECT technician_contact_id, id, revision, voided, planned_start, planned_end, lone_worker, time_zone, received_at, partition, offset
     FROM technician_facts_log
     WHERE kind = 'shift_plan'
-    ORDER BY technician_contact_id, id, revision DESC, voided DESC, received_at, partition, offset
+    ORDER BY technician_contact_id, id, revision DESC, voided DESC, partition, offset
     LIMIT 1 BY technician_contact_id, id
 ) AS p
 WHERE NOT voided

@@ -40,7 +40,7 @@ FROM
     SELECT technician_contact_id, visit_id, id, revision, voided, window_start, window_end, promised_at, requested_at, job_id, priority, latitude, longitude, accuracy_meters, address, geofence_radius_meters, received_at, partition, offset
     FROM technician_facts_log
     WHERE kind = 'visit_plan'
-    ORDER BY technician_contact_id, id, revision DESC, voided DESC, received_at, partition, offset
+    ORDER BY technician_contact_id, id, revision DESC, voided DESC, partition, offset
     LIMIT 1 BY technician_contact_id, id
 ) AS p
 WHERE NOT voided

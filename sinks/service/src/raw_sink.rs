@@ -2,14 +2,12 @@
 //! contacts whole, and of `alert_events` the actions of people; what else is there has its rows among the results.
 
 use crate::clickhouse::ClickHouseTarget;
-use crate::sink::{Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
-use crate::writer::Block;
+use crate::sink::{Buffer, Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
 use fieldline_log::Log;
 use fieldline_schemas::content::content_hash;
 use fieldline_schemas::topics::Topic;
 use fieldline_schemas::validate::validate;
 use fieldline_schemas::wire::{AnyRecord, Codec};
-use fieldline_sinks_rows::native::{Columns, Rows};
 use fieldline_sinks_rows::{ActivityRows, AlertActionRows, CallRows, ContactRows, Fact, FactRows, OperationRows, Position, SilenceRows};
 use std::sync::Arc;
 
@@ -90,36 +88,15 @@ impl Encoder for RawEncoder {
         Taken::Stored
     }
 
-    fn rows(&self) -> usize {
-        let events = self.activities.len() + self.facts.len() + self.calls.len() + self.operations.len();
-        events + self.contacts.len() + self.silences.len() + self.alert_actions.len()
+    fn buffers(&mut self) -> Vec<Buffer<'_>> {
+        vec![
+            Buffer::of("technician_activity_log", &mut self.activities),
+            Buffer::of("technician_facts_log", &mut self.facts),
+            Buffer::of("communication_call_details_log", &mut self.calls),
+            Buffer::of("operational_event_log", &mut self.operations),
+            Buffer::of("contacts_log", &mut self.contacts),
+            Buffer::of("silences_log", &mut self.silences),
+            Buffer::of("alert_actions_log", &mut self.alert_actions),
+        ]
     }
-
-    fn size_bytes(&self) -> usize {
-        let events = self.activities.size_bytes() + self.facts.size_bytes() + self.calls.size_bytes() + self.operations.size_bytes();
-        events + self.contacts.size_bytes() + self.silences.size_bytes() + self.alert_actions.size_bytes()
-    }
-
-    fn blocks(&mut self) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        block("technician_activity_log", &mut self.activities, &mut blocks);
-        block("technician_facts_log", &mut self.facts, &mut blocks);
-        block("communication_call_details_log", &mut self.calls, &mut blocks);
-        block("operational_event_log", &mut self.operations, &mut blocks);
-        block("contacts_log", &mut self.contacts, &mut blocks);
-        block("silences_log", &mut self.silences, &mut blocks);
-        block("alert_actions_log", &mut self.alert_actions, &mut blocks);
-        blocks
-    }
-}
-
-/// Turns the rows into a block, if there are any.
-pub(crate) fn block<C: Columns>(table: &'static str, rows: &mut Rows<C>, blocks: &mut Vec<Block>) {
-    if rows.is_empty() {
-        return;
-    }
-    let mut bytes = Vec::new();
-    rows.put_block(&mut bytes);
-    blocks.push(Block { table, rows: rows.len(), bytes: bytes.into() });
-    rows.clear();
 }

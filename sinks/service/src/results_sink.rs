@@ -1,9 +1,7 @@
 //! The results sink: `kpis` and `alerts` into the result tables and their histories, `deliveries` and `dead_letters` into theirs.
 
 use crate::clickhouse::ClickHouseTarget;
-use crate::raw_sink::block;
-use crate::sink::{Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
-use crate::writer::Block;
+use crate::sink::{Buffer, Encoder, Sink, SinkConfig, SinkControl, SinkError, Taken};
 use fieldline_log::Log;
 use fieldline_schemas::Rejection;
 use fieldline_schemas::events::DeadLetterReason;
@@ -60,30 +58,13 @@ impl Encoder for ResultsEncoder {
         Taken::Stored
     }
 
-    fn rows(&self) -> usize {
-        self.shifts.len() + self.episodes.len() + self.alerts.len() + self.deliveries.len() + self.dead_letters.len()
-    }
-
-    fn size_bytes(&self) -> usize {
-        let results = self.shifts.size_bytes() + self.episodes.size_bytes() + self.alerts.size_bytes();
-        results + self.deliveries.size_bytes() + self.dead_letters.size_bytes()
-    }
-
-    fn blocks(&mut self) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        // A table and its history have the same columns, so one block serves both.
-        block("shift_results", &mut self.shifts, &mut blocks);
-        block("episode_results", &mut self.episodes, &mut blocks);
-        block("alert_results", &mut self.alerts, &mut blocks);
-        let history = |table| match table {
-            "shift_results" => "shift_results_history",
-            "episode_results" => "episode_results_history",
-            _ => "alert_history",
-        };
-        let histories: Vec<_> = blocks.iter().map(|block| Block { table: history(block.table), ..block.clone() }).collect();
-        blocks.extend(histories);
-        block("alert_deliveries_log", &mut self.deliveries, &mut blocks);
-        block("dead_letters_log", &mut self.dead_letters, &mut blocks);
-        blocks
+    fn buffers(&mut self) -> Vec<Buffer<'_>> {
+        vec![
+            Buffer::with_history("shift_results", "shift_results_history", &mut self.shifts),
+            Buffer::with_history("episode_results", "episode_results_history", &mut self.episodes),
+            Buffer::with_history("alert_results", "alert_history", &mut self.alerts),
+            Buffer::of("alert_deliveries_log", &mut self.deliveries),
+            Buffer::of("dead_letters_log", &mut self.dead_letters),
+        ]
     }
 }

@@ -27,7 +27,7 @@ pub struct KafkaOptions {
     /// Users and their passwords of a second listener that asks for them (SASL PLAIN). With users there is an authorizer
     /// that lets only the first of them, and whoever comes without a name, do everything; the others may nothing.
     pub users: Vec<(String, String)>,
-    /// A third listener, with TLS.
+    /// A third listener, with TLS; the second one has it then, too.
     pub tls: bool,
     /// The second listener takes tokens instead of users: any JWT that names a subject, with no signature. Whoever connects must
     /// show a new one after so many milliseconds.

@@ -73,8 +73,9 @@ impl Plan {
         let voters = self.ports.iter().enumerate().map(|(number, ports)| format!("{}@127.0.0.1:{}", number + 1, ports.controller));
         let with_users = !self.users.is_empty();
         let mut listeners = format!("PLAINTEXT://127.0.0.1:{plain}");
+        let asking = if self.certificate.is_some() { "SASL_SSL" } else { "SASL_PLAINTEXT" };
         if with_users || self.tokens_for_ms.is_some() {
-            _ = write!(listeners, ",SASL_PLAINTEXT://127.0.0.1:{sasl}");
+            _ = write!(listeners, ",{asking}://127.0.0.1:{sasl}");
         }
         if self.certificate.is_some() {
             _ = write!(listeners, ",SSL://127.0.0.1:{tls}");
@@ -88,7 +89,7 @@ impl Plan {
             ("advertised.listeners".to_owned(), advertised),
             (
                 "listener.security.protocol.map".to_owned(),
-                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT".to_owned(),
+                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT".to_owned(),
             ),
             ("controller.listener.names".to_owned(), "CONTROLLER".to_owned()),
             ("inter.broker.listener.name".to_owned(), "PLAINTEXT".to_owned()),
@@ -102,15 +103,16 @@ impl Plan {
             ("offsets.topic.num.partitions".to_owned(), "3".to_owned()),
             ("group.initial.rebalance.delay.ms".to_owned(), "0".to_owned()),
         ];
+        let of_asking = format!("listener.name.{}", asking.to_lowercase());
         if with_users {
             let passwords = self.users.iter().map(|(user, password)| format!(" user_{user}=\"{password}\"")).collect::<String>();
             let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
             let scram = "org.apache.kafka.common.security.scram.ScramLoginModule";
             lines.extend([
                 ("sasl.enabled.mechanisms".to_owned(), "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned()),
-                ("listener.name.sasl_plaintext.plain.sasl.jaas.config".to_owned(), format!("{module} required{passwords};")),
-                ("listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config".to_owned(), format!("{scram} required;")),
-                ("listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config".to_owned(), format!("{scram} required;")),
+                (format!("{of_asking}.plain.sasl.jaas.config"), format!("{module} required{passwords};")),
+                (format!("{of_asking}.scram-sha-256.sasl.jaas.config"), format!("{scram} required;")),
+                (format!("{of_asking}.scram-sha-512.sasl.jaas.config"), format!("{scram} required;")),
                 ("authorizer.class.name".to_owned(), "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned()),
                 ("super.users".to_owned(), format!("User:ANONYMOUS;User:{}", self.users[0].0)),
             ]);
@@ -120,7 +122,7 @@ impl Plan {
             lines.extend([
                 ("sasl.enabled.mechanisms".to_owned(), "OAUTHBEARER".to_owned()),
                 (
-                    "listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config".to_owned(),
+                    format!("{of_asking}.oauthbearer.sasl.jaas.config"),
                     format!("{module} required unsecuredLoginStringClaim_sub=\"broker\";"),
                 ),
                 ("connections.max.reauth.ms".to_owned(), for_ms.to_string()),

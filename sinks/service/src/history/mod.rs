@@ -5,23 +5,26 @@
 //! ```
 //! * `windows`: which requests are computed together, by log time. `job`: what is read and published of one technician.
 //! * `frontier`: waits until the tables hold everything that a computation needs.
-//! * `query`, `log_rows`: the database. `compute`: many technicians per query.
+//! * `query`, `log_rows`: the database. `compute`: many technicians per query. `note`: what is committed beside an offset.
 //!
 //! Serves very late events, amendments of old ones, imports of years, and a new definition. Requests are committed only
 //! when their rows are acknowledged, so a successor computes them again and puts out the same rows.
 
 mod compute;
+mod error;
 mod frontier;
 mod job;
 pub(crate) mod log_rows;
+mod note;
 pub(crate) mod query;
 mod windows;
 
-use crate::clickhouse::{Answer, ClickHouseTarget, Database};
+use crate::clickhouse::{ClickHouseTarget, Database};
 use crate::sink::SinkControl;
 use crate::writer::{GivenUp, WriterConfig};
 use compute::Computer;
-use fieldline_log::{Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, TopicPartition};
+pub use error::HistoryError;
+use fieldline_log::{Append, Batch, Committed, Consumer, Destination, Log, Polled, Producer, TopicPartition};
 use fieldline_processors_core::definition::Definition;
 use fieldline_registry::Registry;
 use fieldline_schemas::events::{DeadLetter, DeadLetterReason, RecomputeRequest, Tick};
@@ -30,7 +33,7 @@ use fieldline_schemas::{AnyRecord, Codec, Rejection, Timestamp, Topic, Version, 
 use frontier::{Stopped, wait_for};
 use job::{Job, Truth};
 pub use job::{READ_AFTER_US, READ_BEFORE_US, Span};
-use serde::{Deserialize, Serialize};
+use note::Note;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,71 +81,6 @@ impl HistoryConfig {
             event_time: false,
             schemas: Registry::default(),
         }
-    }
-}
-
-/// Why the history worker ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HistoryError {
-    #[error("{doing}: {source}")]
-    Log { doing: String, source: LogError },
-    #[error("opening a connection for history: {0}")]
-    Open(Answer),
-    #[error("reading the past for a recompute, attempt {attempts}, {reason}: {answer}")]
-    Read { attempts: u32, reason: GivenUp, answer: Answer },
-    #[error("reading the past for a recompute: {0}")]
-    Row(String),
-    #[error("a recompute of activity partition {partition} through offset {offset} has no version: a part is beyond its range")]
-    Version { partition: i32, offset: i64 },
-    #[error("the note beside the committed offset of {topic} partition {partition} can not be read")]
-    Note { topic: String, partition: i32, source: serde_json::Error },
-    #[error("topic {0} does not exist")]
-    NoTopic(String),
-    #[error(
-        "{topic} partition {partition} was computed with definition {theirs}, this program has {ours}: what is older must not compute the \
-         past for what is newer. Start the newer program, with the settings definition.* that it had; to go back to an older one on \
-         purpose, set definition.number to {} or higher",
-        theirs.saturating_add(1)
-    )]
-    DefinitionBehind { topic: String, partition: i32, ours: u16, theirs: u16 },
-    #[error(
-        "{topic} partition {partition} was computed with other settings under the same definition number {number}: set \
-         definition.number to {} or higher, or take back what was changed",
-        number.saturating_add(1)
-    )]
-    DefinitionDiffers { topic: String, partition: i32, number: u16 },
-}
-
-impl HistoryError {
-    fn log<D: Into<String>>(doing: impl FnOnce() -> D) -> impl FnOnce(LogError) -> Self {
-        move |source| Self::Log { doing: doing().into(), source }
-    }
-}
-
-/// The note beside a committed offset.
-#[derive(Serialize, Deserialize)]
-struct Note {
-    /// The clock before the record there, by which windows close.
-    clock_us: Option<i64>,
-    /// What the requests before it were computed with; 0 in notes from before it was noted.
-    #[serde(default)]
-    definition: u16,
-    #[serde(default)]
-    definition_hash: String,
-}
-
-impl Note {
-    /// Refuses to go on where rows of a newer definition would be followed by our older ones.
-    fn check(&self, at: &TopicPartition, ours: &Definition) -> Result<(), HistoryError> {
-        let (topic, partition, number) = (at.topic.clone(), at.partition, ours.number);
-        if self.definition > number {
-            return Err(HistoryError::DefinitionBehind { topic, partition, ours: number, theirs: self.definition });
-        }
-        if self.definition == number && self.definition_hash != ours.hash() {
-            return Err(HistoryError::DefinitionDiffers { topic, partition, number });
-        }
-        Ok(())
     }
 }
 
@@ -234,19 +172,7 @@ impl<'a> Worker<'a> {
         let doing = || format!("taking over {} partition {}", at.topic, at.partition);
         let committed = self.consumer.committed(&at).map_err(HistoryError::log(doing))?;
         let offset = self.consumer.resume_from_committed(&at).map_err(HistoryError::log(doing))?;
-        let clock = match &committed {
-            // An offset that a person committed has no note.
-            Some(committed) if !committed.metadata.is_empty() => {
-                let note: Note = serde_json::from_str(&committed.metadata).map_err(|source| HistoryError::Note {
-                    topic: at.topic.clone(),
-                    partition: at.partition,
-                    source,
-                })?;
-                note.check(&at, &self.config.definition)?;
-                note.clock_us.map(Timestamp)
-            }
-            _ => None,
-        };
+        let clock = Note::clock_of(committed.as_ref(), &at, &self.config.definition)?;
         let windows = Windows::new(Position { offset, clock });
         Ok(Station { at, windows, committed: committed.map(|committed| committed.offset), moved_at: Instant::now() })
     }
@@ -423,9 +349,7 @@ impl<'a> Worker<'a> {
             let Position { offset, clock } = station.windows.frontier();
             if station.committed.is_some_and(|committed| committed < offset) || station.committed.is_none() && offset > 0 {
                 station.committed = Some(offset);
-                let Definition { number: definition, .. } = self.config.definition;
-                let note = Note { clock_us: clock.map(|clock| clock.0), definition, definition_hash: self.config.definition.hash() };
-                let metadata = serde_json::to_string(&note).unwrap_or_default();
+                let metadata = Note::new(clock, &self.config.definition).text();
                 positions.push((station.at.clone(), Committed { offset, metadata }));
             }
         }

@@ -14,7 +14,7 @@ use fieldline_sinks::history::{self, HistoryConfig, HistoryError};
 use std::sync::Arc;
 
 /// A working day of two visits; its events have the ids from `10 * day` on.
-fn day(who: u128, day: i64) -> Vec<TechnicianActivity<'static>> {
+pub fn day(who: u128, day: i64) -> Vec<TechnicianActivity<'static>> {
     let morning = MORNING + day * DAY_US;
     let id = |n: u128| (who << 64) + (1 << 32) + (day + 10_000) as u128 * 20 + n;
     let (first, second) = (id(0), id(1));
@@ -35,12 +35,12 @@ fn day(who: u128, day: i64) -> Vec<TechnicianActivity<'static>> {
     (0..).zip(events).map(|(n, (minute, kind, visit))| activity(who, id(n), morning + minute * MINUTE_US, kind, visit)).collect()
 }
 
-fn days(who: u128, range: std::ops::Range<i64>) -> Vec<AnyRecord<'static>> {
+pub fn days(who: u128, range: std::ops::Range<i64>) -> Vec<AnyRecord<'static>> {
     range.filter(|d| d % 7 < 5).flat_map(|d| day(who, d)).map(AnyRecord::from).collect()
 }
 
 /// Amends an event: the next revision of it.
-fn amended(mut record: TechnicianActivity<'static>, change: impl FnOnce(&mut TechnicianActivity<'static>)) -> AnyRecord<'static> {
+pub fn amended(mut record: TechnicianActivity<'static>, change: impl FnOnce(&mut TechnicianActivity<'static>)) -> AnyRecord<'static> {
     record.common.revision += 1;
     change(&mut record);
     record.into()

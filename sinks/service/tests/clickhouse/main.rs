@@ -8,12 +8,17 @@ mod calls;
 #[expect(dead_code, reason = "the engine's own tests use the rest")]
 mod common;
 mod facts;
+mod fickle;
+mod gate;
 mod history;
 mod incidents;
+mod jobs;
 mod joins;
+mod lost;
 mod mutants;
 mod near_duplicates;
 mod people;
+mod places;
 mod plans;
 mod plans_generated;
 mod quality;

@@ -1,19 +1,19 @@
 //! Standing plans and what is computed with them, by hand.
 
-use crate::results::{attended, between, episode, no_durations, shift, stamp};
+use crate::results::{attended, between, no_durations, shift, stamp};
 use crate::setup::{TestDatabase, at, event, technician, visit};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::{ShiftPlan, VisitPlan};
-use fieldline_schemas::ids::{EventId, JobId};
+use fieldline_schemas::ids::EventId;
 use fieldline_schemas::results::{EpisodeResult, Finality, Measure, Quality, ShiftResult};
 use fieldline_schemas::time::{DAY_US, HOUR_US};
 use fieldline_sinks_rows::{EpisodeRows, Fact, FactRows, Position, ShiftRows};
 
 /// Plans as they came, one offset after the other.
 #[derive(Default)]
-struct Plans {
-    rows: FactRows,
-    offset: i64,
+pub struct Plans {
+    pub rows: FactRows,
+    pub offset: i64,
 }
 
 impl Plans {
@@ -25,12 +25,12 @@ impl Plans {
         let place = self.place();
         self.rows.push(place, 0, Fact::ShiftPlan(plan), b"p");
     }
-    fn visit(&mut self, plan: &VisitPlan<'_>) {
+    pub fn visit(&mut self, plan: &VisitPlan<'_>) {
         let place = self.place();
         self.rows.push(place, 0, Fact::VisitPlan(plan), b"p");
     }
     /// Twice: a retry whose first attempt had succeeded.
-    fn store(&self, test: &TestDatabase) {
+    pub fn store(&self, test: &TestDatabase) {
         test.insert("technician_facts_log", &self.rows);
         test.insert("technician_facts_log", &self.rows);
     }
@@ -49,7 +49,7 @@ fn shift_plan(id: EventId, who: u8, start: Timestamp, end: Timestamp) -> ShiftPl
     }
 }
 
-fn visit_plan(id: EventId, number: u8, window: (i64, i64)) -> VisitPlan<'static> {
+pub fn visit_plan(id: EventId, number: u8, window: (i64, i64)) -> VisitPlan<'static> {
     VisitPlan {
         id,
         revision: 0,
@@ -68,7 +68,7 @@ fn visit_plan(id: EventId, number: u8, window: (i64, i64)) -> VisitPlan<'static>
 }
 
 /// A shift from one minute to another; without an end it is known for `known` minutes and can last 24 hours.
-fn worked(who: u8, number: u8, start: Timestamp, end: Result<Timestamp, i64>) -> ShiftResult {
+pub fn worked(who: u8, number: u8, start: Timestamp, end: Result<Timestamp, i64>) -> ShiftResult {
     let length = match end {
         Ok(end) => {
             let us = end.since(start);
@@ -92,7 +92,7 @@ fn store_shifts(test: &TestDatabase, shifts: &[ShiftResult]) {
     test.insert("shift_results", &rows);
 }
 
-fn store_episodes(test: &TestDatabase, episodes: &[EpisodeResult]) {
+pub fn store_episodes(test: &TestDatabase, episodes: &[EpisodeResult]) {
     let mut rows = EpisodeRows::default();
     episodes.iter().for_each(|episode| rows.push(&stamp(10, None), at(0), episode));
     test.insert("episode_results", &rows);
@@ -311,100 +311,4 @@ fn arrivals_are_early_on_time_late_or_unscored() {
     later.store(&test);
     test.check("SELECT at > toDateTime64('2026-03-10 00:00:00', 6, 'UTC') FROM log_clock", &["1"]);
     test.check("SELECT missed, unscored FROM punctuality_days", &["1\t2"]);
-}
-
-#[test]
-fn a_job_is_fixed_first_time_where_nobody_comes_back() {
-    let test = TestDatabase::new("plans_jobs");
-    let job = |number: u8| Some(JobId::from_bytes([number; 16]));
-    let mut plans = Plans::default();
-    let mut serves =
-        |plan_of: u8, number: u8| plans.visit(&VisitPlan { job_id: job(plan_of), ..visit_plan(event(number), number, (0, 1)) });
-    let seen = |number: u8, minute: i64, completed: Option<i64>| EpisodeResult {
-        visit_id: visit(number),
-        completed_at: completed.map(at),
-        ..attended(number, minute)
-    };
-    const WEEK: i64 = 7 * 24 * 60;
-    let mut episodes = Vec::new();
-    // 1: once, completed.
-    serves(1, 1);
-    episodes.push(seen(1, 0, Some(50)));
-    // 2: back exactly 7 days after the completion: within 7 days.
-    serves(2, 2);
-    serves(2, 3);
-    episodes.push(seen(2, 0, Some(50)));
-    episodes.push(seen(3, 50 + WEEK, Some(60 + WEEK)));
-    // 3: back a minute later than that: fixed within 7 days, not within 14.
-    serves(3, 4);
-    serves(3, 5);
-    episodes.push(seen(4, 0, Some(50)));
-    episodes.push(seen(5, 51 + WEEK, None));
-    // 4: not completed at the first visit, though at the second.
-    serves(4, 6);
-    serves(4, 7);
-    episodes.push(seen(6, 0, None));
-    episodes.push(seen(7, 3 * WEEK, Some(10 + 3 * WEEK)));
-    // 5: the first visit goes on.
-    serves(5, 8);
-    episodes.push(EpisodeResult { left_at: None, finality: Finality::Provisional, ..seen(8, 0, None) });
-    // 6: planned, nobody came. 7: planned twice, the second visit never took place.
-    serves(6, 9);
-    serves(7, 10);
-    serves(7, 11);
-    episodes.push(seen(10, 0, Some(5)));
-    episodes.push(EpisodeResult { has_travel: true, ..episode(11, 100) });
-    // 8: two technicians at one visit, two attendances each: one visit.
-    serves(8, 12);
-    for (first, who) in [(12, 1), (13, 1), (14, 2)] {
-        let minute = i64::from(first) * 10;
-        let row = EpisodeResult { technician_contact_id: technician(who), visit_id: visit(12), ..seen(first, minute, Some(minute + 5)) };
-        episodes.push(row);
-    }
-    // 9: over and final without a completion. 10: an arrival that nobody sent counts from the visit's first event.
-    serves(9, 15);
-    episodes.push(seen(15, 0, None));
-    serves(10, 16);
-    serves(10, 17);
-    episodes.push(EpisodeResult { arrived_at: None, ..seen(16, 0, Some(20)) });
-    episodes.push(seen(17, 2 * WEEK, None));
-    plans.store(&test);
-    store_episodes(&test, &episodes);
-    const JOBS: &str = "SELECT reinterpretAsUInt8(UUIDToNum(job_id)), visits_planned, visits_attended, attendances, \
-         dateDiff('minute', toDateTime64('2026-03-02 08:00:00', 6, 'UTC'), started_at), fixed_first_time_7d, fixed_first_time_14d, \
-         fixed_first_time_30d, finality_7d FROM job_fixes ORDER BY toString(job_id)";
-    let expected = [
-        "1\t1\t1\t1\t0\ttrue\ttrue\ttrue\tprovisional",
-        "2\t2\t2\t1\t0\tfalse\tfalse\tfalse\tprovisional",
-        "3\t2\t2\t1\t0\ttrue\tfalse\tfalse\tprovisional",
-        "4\t2\t2\t1\t0\tfalse\tfalse\tfalse\tfinal",
-        "5\t1\t1\t1\t0\t\\N\t\\N\t\\N\tprovisional",
-        "6\t1\t0\t0\t\\N\t\\N\t\\N\t\\N\tprovisional",
-        "7\t2\t1\t1\t0\ttrue\ttrue\ttrue\tprovisional",
-        "8\t1\t1\t3\t120\ttrue\ttrue\ttrue\tprovisional",
-        "9\t1\t1\t1\t0\tfalse\tfalse\tfalse\tfinal",
-        "10\t2\t2\t1\t0\ttrue\tfalse\tfalse\tprovisional",
-    ];
-    test.check(JOBS, &expected);
-    test.check(
-        "SELECT month, window_days, jobs, scored, provisional, fixed, round(first_time_fix_rate, 4) FROM first_time_fixes ORDER BY window_days",
-        &["2026-03-01\t7\t9\t8\t6\t5\t0.625", "2026-03-01\t14\t9\t8\t6\t3\t0.375", "2026-03-01\t30\t9\t8\t6\t3\t0.375"],
-    );
-
-    // 7 days after the completion, by the clock of the log and not a minute before.
-    for (minute, finality) in [(50 + WEEK, "provisional"), (51 + WEEK, "final")] {
-        let mut row = ShiftRows::default();
-        row.push(&stamp(minute as u64, None), at(0), &worked(1, 1, at(0), Ok(at(1))));
-        test.insert("shift_results", &row);
-        test.check(
-            "SELECT finality_7d, finality_14d FROM job_fixes WHERE job_id = '01010101-0101-0101-0101-010101010101'",
-            &[&format!("{finality}\tprovisional")],
-        );
-    }
-    // The plan of the job's second visit is amended to another job: the first is fixed after all.
-    let mut later = Plans { offset: 1_000, ..Plans::default() };
-    later.visit(&VisitPlan { revision: 1, job_id: job(20), ..visit_plan(event(3), 3, (0, 1)) });
-    later.store(&test);
-    test.check("SELECT fixed_first_time_7d FROM job_fixes WHERE job_id = '02020202-0202-0202-0202-020202020202'", &["true"]);
-    test.check("SELECT count() FROM job_fixes WHERE job_id = '14141414-1414-1414-1414-141414141414' AND fixed_first_time_7d", &["1"]);
 }

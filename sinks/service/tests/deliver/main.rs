@@ -6,8 +6,12 @@ mod alertmanager;
 mod bench;
 mod channels;
 mod encrypted;
+#[path = "../clickhouse/fickle.rs"]
+#[expect(dead_code, reason = "the sinks' own tests use the rest")]
+mod fickle;
 mod grouping;
 mod hostile;
+mod lost;
 mod receiver;
 mod restart;
 mod silence;

@@ -8,22 +8,26 @@
 //! Blocks are encoded while one insert is on its way; a batch's offsets are committed only after every block of it, every
 //! batch before it and every dead letter of it are acknowledged.
 
-use crate::clickhouse::{Answer, ClickHouseTarget, runtime};
-use crate::histogram::Histogram;
-use crate::writer::{Block, GivenUp, Origin, WriteError, Writer, WriterConfig};
+mod control;
+mod encoder;
+mod inserter;
+
+use crate::clickhouse::ClickHouseTarget;
+use crate::writer::{GivenUp, Origin, WriteError};
+pub use control::{BatchLimits, SinkConfig, SinkControl};
+pub(crate) use encoder::{Buffer, Encoder, Taken};
 use fieldline_log::{
-    Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, Readings, TopicPartition, crash,
+    Append, Batch, Committed, Consumer, Destination, Error as LogError, Log, Polled, Producer, Reading, TopicPartition, crash,
 };
-use fieldline_registry::Registry;
 use fieldline_schemas::Rejection;
 use fieldline_schemas::events::DeadLetter;
 use fieldline_schemas::topics::{self, Topic};
 use fieldline_schemas::wire::{AnyRecord, Codec};
 use fieldline_sinks_rows::Position;
+use inserter::{Inserter, Job};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Batches that are encoded and not yet acknowledged, the one being inserted included.
@@ -34,105 +38,6 @@ const POLL_WAIT_MAX: Duration = Duration::from_millis(20);
 const POLL_RECORDS_MAX: usize = 10_000;
 /// How long the dead letters of a batch may take to be acknowledged.
 const DEAD_LETTERS_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long a sink that stops still waits for an insert that is on its way.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(10);
-
-/// When a batch is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// A batch of this many rows goes out as soon as the inserter is free.
-    pub rows_min: usize,
-    /// A batch goes out when its first record has waited this long, however small it is.
-    pub age_max: Duration,
-    /// While the inserter is busy a batch grows up to this many rows or bytes; then reading waits.
-    pub rows_max: usize,
-    pub bytes_max: usize,
-}
-
-impl Default for BatchLimits {
-    fn default() -> Self {
-        Self { rows_min: 10_000, age_max: Duration::from_secs(1), rows_max: 100_000, bytes_max: 64 << 20 }
-    }
-}
-
-/// Settings of a sink.
-#[derive(Clone, Debug)]
-pub struct SinkConfig {
-    /// Stands before topic and group names.
-    pub prefix: String,
-    pub batch: BatchLimits,
-    pub writer: WriterConfig,
-    /// The ids that records are written with, and whom to ask for those that are read.
-    pub schemas: Registry,
-}
-
-impl Default for SinkConfig {
-    fn default() -> Self {
-        Self {
-            prefix: topics::PREFIX_DEFAULT.to_owned(),
-            batch: BatchLimits::default(),
-            writer: WriterConfig::default(),
-            schemas: Registry::default(),
-        }
-    }
-}
-
-/// Shared with a running sink: asks it to stop or to hurry, and shows how far it is.
-#[derive(Debug)]
-pub struct SinkControl {
-    stop: AtomicBool,
-    hurry: AtomicBool,
-    pub records: AtomicU64,
-    pub rows: AtomicU64,
-    pub blocks: AtomicU64,
-    pub dead_letters: AtomicU64,
-    pub retries: AtomicU64,
-    pub commits: AtomicU64,
-    /// Rows of each insert.
-    pub insert_rows: Histogram<8>,
-    /// Seconds from an insert's first attempt to its acknowledgement, or to its being given up.
-    pub insert_seconds: Histogram<10>,
-    /// How far it is in each partition that it owns.
-    pub readings: Readings,
-}
-
-impl Default for SinkControl {
-    fn default() -> Self {
-        Self {
-            stop: AtomicBool::default(),
-            hurry: AtomicBool::default(),
-            records: AtomicU64::default(),
-            rows: AtomicU64::default(),
-            blocks: AtomicU64::default(),
-            dead_letters: AtomicU64::default(),
-            retries: AtomicU64::default(),
-            commits: AtomicU64::default(),
-            insert_rows: Histogram::new([10.0, 100.0, 1_000.0, 5_000.0, 10_000.0, 20_000.0, 50_000.0, 100_000.0]),
-            insert_seconds: Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0]),
-            readings: Readings::default(),
-        }
-    }
-}
-
-impl SinkControl {
-    pub fn new() -> Arc<Self> {
-        Arc::default()
-    }
-    /// Asks the sink to insert what it has, commit and return. What cannot be inserted soon is read again next time.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-    pub fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-    /// While set, what has been read goes out as soon as the topics have nothing more: for `import`, which waits for it.
-    pub fn hurry(&self, hurry: bool) {
-        self.hurry.store(hurry, Ordering::Relaxed);
-    }
-    fn is_hurrying(&self) -> bool {
-        self.hurry.load(Ordering::Relaxed)
-    }
-}
 
 /// Why a sink ended.
 #[derive(Debug, thiserror::Error)]
@@ -157,103 +62,6 @@ impl From<WriteError> for SinkError {
     fn from(error: WriteError) -> Self {
         Self::Write(Box::new(error))
     }
-}
-
-/// What a record turned into.
-pub(crate) enum Taken {
-    /// Rows, or nothing to store (a tick).
-    Stored,
-    /// It is not understood.
-    Poison { rejection: Rejection, stage: &'static str },
-}
-
-/// Turns records into rows and rows into blocks.
-pub(crate) trait Encoder {
-    fn take(&mut self, topic: Topic, position: Position, value: &[u8]) -> Taken;
-    fn rows(&self) -> usize;
-    fn size_bytes(&self) -> usize;
-    /// The rows as blocks; empty afterwards.
-    fn blocks(&mut self) -> Vec<Block>;
-}
-
-/// Blocks of one batch, and where they came from.
-struct Job {
-    origin: Origin,
-    blocks: Vec<Block>,
-}
-
-/// The thread that inserts.
-struct Inserter {
-    jobs: Option<mpsc::SyncSender<Job>>,
-    done: mpsc::Receiver<Result<(), WriteError>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Inserter {
-    fn start(target: &ClickHouseTarget, config: WriterConfig, control: Arc<SinkControl>) -> Result<Self, SinkError> {
-        let (jobs, next_job) = mpsc::sync_channel::<Job>(BATCHES_IN_FLIGHT_MAX);
-        let (answers, done) = mpsc::channel();
-        let runtime = runtime().map_err(|answer| SinkError::Start(answer.to_string()))?;
-        let target = target.clone();
-        let work = move || {
-            // The connections live on this thread's runtime.
-            let writer = runtime.block_on(async { Writer::new(&target, config) });
-            for job in next_job {
-                let answer = runtime.block_on(insert(&writer, job, &control));
-                let failed = answer.is_err();
-                if answers.send(answer).is_err() || failed {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("inserter".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| SinkError::Start(error.to_string()))?;
-        Ok(Self { jobs: Some(jobs), done, thread: Some(thread) })
-    }
-}
-
-impl Drop for Inserter {
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // It ends with its job, which has deadlines; a panic there has been seen as a closed channel.
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn insert(writer: &Writer, job: Job, control: &SinkControl) -> Result<(), WriteError> {
-    for block in &job.blocks {
-        let retried = || {
-            control.retries.fetch_add(1, Ordering::Relaxed);
-        };
-        let began = Instant::now();
-        let insert = writer.insert(block, &job.origin, retried, || control.is_stopping());
-        tokio::select! {
-            result = insert => {
-                // Failure is measured like success.
-                control.insert_seconds.observe(began.elapsed().as_secs_f64());
-                result?;
-            }
-            () = stopped_for(control, STOP_WAIT_MAX) => {
-                let (table, rows, origin) = (block.table, block.rows, job.origin);
-                return Err(WriteError { table, rows, origin, attempts: 1, reason: GivenUp::Stopped, answer: Answer::TimedOut(STOP_WAIT_MAX) });
-            }
-        }
-        control.rows.fetch_add(block.rows as u64, Ordering::Relaxed);
-        control.blocks.fetch_add(1, Ordering::Relaxed);
-        control.insert_rows.observe(block.rows as f64);
-    }
-    Ok(())
-}
-
-/// Returns when the sink has been stopping for `wait`.
-async fn stopped_for(control: &SinkControl, wait: Duration) {
-    const LOOK_EVERY: Duration = Duration::from_millis(100);
-    while !control.is_stopping() {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    tokio::time::sleep(wait).await;
 }
 
 /// A sink at work.
@@ -441,11 +249,11 @@ impl<'a, E: Encoder> Sink<'a, E> {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
         self.encoder.rows() >= self.config.batch.rows_max || self.encoder.size_bytes() >= self.config.batch.bytes_max
     }
 
-    fn is_due(&self) -> bool {
+    fn is_due(&mut self) -> bool {
         let old = self.opened_at.is_some_and(|at| at.elapsed() >= self.config.batch.age_max);
         let free = self.in_flight.is_empty() && self.encoder.rows() >= self.config.batch.rows_min;
         (old || free || self.is_full()) && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
