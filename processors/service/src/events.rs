@@ -13,10 +13,10 @@ use crate::error::ProcessorError;
 use crate::station::Work;
 use crate::worker::{Output, out_at};
 use fieldline_log::{AppendNumber, Destination, Record, TopicPartition};
-use fieldline_processors_core::events::{EventsError, Settings};
-use fieldline_processors_core::incidents::{self, Carried, Incidents};
+use fieldline_processors_core::events::{EventsError, Input, Record as Taken, Settings};
+use fieldline_processors_core::incidents::{self, Carried, Incidents, Reported};
 use fieldline_processors_core::partition::Position;
-use fieldline_processors_core::queues::{self, Queues};
+use fieldline_processors_core::queues::Queues;
 use fieldline_schemas::alerts::{Flag, FlagCode};
 use fieldline_schemas::events::Signal;
 use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, Topic, content_hash};
@@ -61,27 +61,34 @@ pub(crate) fn take(
     sos: &SosTypes,
     found: &mut Found,
 ) -> Result<(), EventsError> {
-    let (offset, append_time) = (record.offset, record.append_time);
     match work {
         Work::Technicians(_) => {}
         Work::Incidents(state) => {
-            let input = match any {
-                Some(any @ AnyRecord::OperationalEvent(event)) => incidents::Input::Event(event, content_hash(any), sos.has(event)),
-                Some(AnyRecord::Tick(tick)) => incidents::Input::Tick { since: tick.since },
-                _ => incidents::Input::Nothing,
+            let reported = |any| match any {
+                &AnyRecord::OperationalEvent(ref event) => Some(Reported { event, content: content_hash(any), is_sos: sos.has(event) }),
+                _ => None,
             };
-            state.apply(&incidents::Record { offset, append_time, input }, &mut found.incidents)?;
+            state.apply(&read(record, any, reported), &mut found.incidents)?;
         }
         Work::Queues(state) => {
-            let input = match any {
-                Some(AnyRecord::CommunicationCall(call)) => queues::Input::Call(call),
-                Some(AnyRecord::Tick(tick)) => queues::Input::Tick { since: tick.since },
-                _ => queues::Input::Nothing,
+            let call = |any| match any {
+                &AnyRecord::CommunicationCall(ref call) => Some(call),
+                _ => None,
             };
-            state.apply(&queues::Record { offset, append_time, input }, &mut found.queues)?;
+            state.apply(&read(record, any, call), &mut found.queues)?;
         }
     }
     Ok(())
+}
+
+/// What a record says to a state whose events are `E`.
+fn read<'a, E>(record: &Record<'_>, any: Option<&'a AnyRecord<'a>>, event: impl FnOnce(&'a AnyRecord<'a>) -> Option<E>) -> Taken<E> {
+    let input = match any {
+        Some(AnyRecord::Tick(tick)) => Input::Tick { since: tick.since },
+        Some(any) => event(any).map_or(Input::Nothing, Input::Event),
+        None => Input::Nothing,
+    };
+    Taken { offset: record.offset, append_time: record.append_time, input }
 }
 
 /// The next instant at which time alone changes something.

@@ -12,8 +12,8 @@ mod incident;
 mod sos;
 mod unresolved;
 
-use crate::events::{EventsError, Settings};
-use crate::partition::{GAP_US, MARKERS_US, Position};
+use crate::events::{EventsError, Input, Outputs, Progress, Settings};
+use crate::partition::{MARKERS_US, Position};
 use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::OperationalEvent;
 use fieldline_schemas::ids::{EventId, TechnicianId};
@@ -30,22 +30,15 @@ const STEP_RECORD: u8 = 1;
 const STEP_AGAIN: u8 = 2;
 
 /// A record of the partition.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    pub offset: i64,
-    pub append_time: Timestamp,
-    pub input: Input<'a>,
-}
+pub type Record<'a> = crate::events::Record<Reported<'a>>;
 
-/// What it says.
+/// An event or an update of it.
 #[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// An event or an update of it, its content hash, and whether it is an SOS.
-    Event(&'a OperationalEvent<'a>, u128, bool),
-    /// Time passes; the writer vouches for the time from `since` on.
-    Tick { since: Option<Timestamp> },
-    /// What could not be understood moves the clock, and nothing else.
-    Nothing,
+pub struct Reported<'a> {
+    pub event: &'a OperationalEvent<'a>,
+    /// The hash of what it says.
+    pub content: u128,
+    pub is_sos: bool,
 }
 
 /// That the record's own event is to be carried into a technician's log.
@@ -72,15 +65,11 @@ impl Effects {
 #[derive(Debug)]
 pub struct Incidents {
     settings: Settings,
-    clock: Option<Timestamp>,
+    progress: Progress,
     incidents: BTreeMap<EventId, Incident>,
     /// When what stands was appended, in that order.
     remembered: VecDeque<(Timestamp, EventId)>,
     timers: BTreeSet<(Timestamp, EventId)>,
-    /// Until this offset the log is replayed: nothing is put out.
-    replay_until: Option<i64>,
-    /// Whoever was here before put out the flags by the same settings.
-    has_told_flags: bool,
 }
 
 /// The moment of a record.
@@ -94,27 +83,19 @@ struct Moment {
 impl Incidents {
     /// A partition that nobody has read before.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            clock: None,
-            incidents: BTreeMap::new(),
-            remembered: VecDeque::new(),
-            timers: BTreeSet::new(),
-            replay_until: None,
-            has_told_flags: true,
-        }
+        Self { settings, progress: Progress::default(), incidents: BTreeMap::new(), remembered: VecDeque::new(), timers: BTreeSet::new() }
     }
 
     /// A partition that was read up to `committed`. It is to be fed every record from `replay_from(committed.clock)` on; outputs
     /// begin with the record at `committed`.
     pub fn rebuild(settings: Settings, committed: Position) -> Self {
-        Self { replay_until: Some(committed.offset), ..Self::new(settings) }
+        Self { progress: Progress::after(committed), ..Self::new(settings) }
     }
 
     /// Whoever was here before had other settings of flags, or none: after the replay what is true is put out again.
     #[must_use]
     pub fn telling_flags_again(self) -> Self {
-        Self { has_told_flags: false, ..self }
+        Self { progress: self.progress.telling_again(), ..self }
     }
 
     /// The append time from which records must be replayed to rebuild the state at `clock`.
@@ -130,36 +111,30 @@ impl Incidents {
     /// Takes the next record of the log.
     pub fn apply(&mut self, record: &Record<'_>, effects: &mut Effects) -> Result<(), EventsError> {
         let (flags, carried) = (effects.flags.len(), effects.carried.len());
-        let before = self.clock.unwrap_or(record.append_time);
-        let clock = before.max(record.append_time);
-        self.clock = Some(clock);
-        let is_vouched = matches!(record.input, Input::Tick { since: Some(since) } if since <= before);
+        let moved = self.progress.advance(record);
+        let clock = moved.clock;
         let timed = self.settings.version(record.offset, STEP_TIMER)?;
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= clock) {
-            self.fire(due, id, timed, (!is_vouched && clock.since(due) > GAP_US).then_some(clock), effects);
+            self.fire(due, id, timed, moved.stepped_over(due).then_some(clock), effects);
         }
         self.forget(clock);
-        if let Input::Event(event, content, is_sos) = record.input {
+        if let Input::Event(reported) = record.input {
             let moment = Moment { clock, version: self.settings.version(record.offset, STEP_RECORD)? };
-            self.take(event, content, is_sos, record.offset, moment, effects);
+            self.take(reported, record.offset, moment, effects);
         }
-        match self.replay_until {
-            Some(until) if record.offset < until => {
+        match self.progress.outputs(record.offset) {
+            Outputs::Suppressed => {
                 effects.flags.truncate(flags);
                 effects.carried.truncate(carried);
             }
-            Some(_) => {
-                self.replay_until = None;
-                if !self.has_told_flags {
-                    self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects);
-                }
-            }
-            None => {}
+            Outputs::Told => {}
+            Outputs::ToldAgain => self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects),
         }
         Ok(())
     }
 
-    fn take(&mut self, event: &OperationalEvent<'_>, content: u128, is_sos: bool, offset: i64, moment: Moment, effects: &mut Effects) {
+    fn take(&mut self, reported: Reported<'_>, offset: i64, moment: Moment, effects: &mut Effects) {
+        let Reported { event, content, is_sos } = reported;
         let id = event.common.id;
         let rank = Rank::of(event, offset);
         let known = self.incidents.remove(&id);

@@ -1,6 +1,7 @@
 //! S1 of an SOS.
 
-use crate::script::{Script, technician, time};
+use super::{Script, technician};
+use crate::script::time;
 use fieldline_schemas::events::OperationalEvent;
 
 fn sos(event: &mut OperationalEvent<'static>) {

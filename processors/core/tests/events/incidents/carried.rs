@@ -1,6 +1,6 @@
 //! Signals: into whose logs an event is carried.
 
-use crate::script::{Script, technician};
+use super::{Script, technician};
 use fieldline_schemas::events::{OperationalEvent, Severity};
 
 /// An update that names somebody, or nobody (0). Not critical: only the way is looked at.

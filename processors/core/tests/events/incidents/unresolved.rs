@@ -1,6 +1,7 @@
 //! S13.
 
-use crate::script::{Script, technician, time};
+use super::{Script, technician};
+use crate::script::time;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_schemas::events::{OperationalEvent, Severity};
 use fieldline_schemas::time::MINUTE_US;
