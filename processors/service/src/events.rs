@@ -40,13 +40,19 @@ impl Found {
 }
 
 /// The state of a partition, and from which append time on a successor replays it.
-pub(crate) fn begin(topic: Topic, config: &ProcessorConfig, left_at: Option<Position>, has_told_flags: bool) -> (Work, Option<Timestamp>) {
+pub(crate) fn begin(
+    topic: Topic,
+    config: &ProcessorConfig,
+    left_at: Option<Position>,
+    leans_on: Option<Timestamp>,
+    has_told_flags: bool,
+) -> (Work, Option<Timestamp>) {
     let flags = config.flags;
     let settings = Settings { epoch: config.epoch, definition: config.definition.number, flags };
     if topic == Topic::Operations {
         let state = left_at.map_or_else(|| Incidents::new(settings), |left_at| Incidents::rebuild(settings, left_at));
         let state = if has_told_flags { state } else { state.telling_flags_again() };
-        return (Work::Incidents(Box::new(state)), left_at.map(|left_at| Incidents::replay_from(left_at.clock)));
+        return (Work::Incidents(Box::new(state)), left_at.map(|left_at| Incidents::replay_from(left_at.clock, leans_on)));
     }
     let state = left_at.map_or_else(|| Queues::new(settings), |left_at| Queues::rebuild(settings, left_at));
     let state = if has_told_flags { state } else { state.telling_flags_again() };
@@ -100,6 +106,14 @@ pub(crate) fn next_due(work: &Work) -> Option<Timestamp> {
     }
 }
 
+/// The oldest append time on which the state leans beyond what every successor replays.
+pub(crate) fn leans_on(work: &Work) -> Option<Timestamp> {
+    match work {
+        Work::Incidents(state) => state.leans_on(),
+        Work::Technicians(_) | Work::Queues(_) => None,
+    }
+}
+
 impl Output {
     /// Appends everything that a record of events caused, the pages first; the number of the last append.
     pub fn put_found(
@@ -120,7 +134,7 @@ impl Output {
         }
         let carried = found.incidents.carried.drain(..);
         let Some(AnyRecord::OperationalEvent(event)) = any else { return Ok(number) };
-        for Carried { technician, is_emergency } in carried {
+        for Carried { technician, is_emergency, alert_id } in carried {
             let signal = AnyRecord::Signal(Signal {
                 source_topic: Cow::Borrowed(Topic::Operations.name()),
                 source_partition: at.partition,
@@ -128,6 +142,7 @@ impl Output {
                 event: event.clone(),
                 technician_contact_id: (event.technician_contact_id != Some(technician)).then_some(technician),
                 is_emergency,
+                alert_id: alert_id.map(Cow::Owned),
             });
             number = self.append_to(Topic::Activity, Destination::ByKey, &signal, clock)?;
         }

@@ -5,8 +5,8 @@
 //! record ─► clock ─► timers that fell due (S13) ─► does the update stand? ─┬─► signals, into the logs of technicians
 //!                                                                         └─► S1 of an SOS · S13
 //! ```
-//! Of each event the update that stands is remembered, for as long as a technician's log remembers it. Whoever replays that much
-//! goes on with the same outputs as one that never stopped.
+//! Of each event the update that stands is remembered, for as long as a technician's log remembers it. Whoever replays that much, and
+//! what an SOS leans on beyond it, goes on with the same outputs as one that never stopped.
 
 mod incident;
 mod sos;
@@ -42,10 +42,12 @@ pub struct Reported<'a> {
 }
 
 /// That the record's own event is to be carried into a technician's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     pub technician: TechnicianId,
     pub is_emergency: bool,
+    /// Of an emergency that is this technician's: its alert.
+    pub alert_id: Option<String>,
 }
 
 /// What follows from a record, in the order in which it is to be appended. The runner empties it.
@@ -70,6 +72,8 @@ pub struct Incidents {
     /// When what stands was appended, in that order.
     remembered: VecDeque<(Timestamp, EventId)>,
     timers: BTreeSet<(Timestamp, EventId)>,
+    /// Since when an SOS is remembered.
+    emergencies: BTreeSet<(Timestamp, EventId)>,
 }
 
 /// The moment of a record.
@@ -83,11 +87,18 @@ struct Moment {
 impl Incidents {
     /// A partition that nobody has read before.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, progress: Progress::default(), incidents: BTreeMap::new(), remembered: VecDeque::new(), timers: BTreeSet::new() }
+        Self {
+            settings,
+            progress: Progress::default(),
+            incidents: BTreeMap::new(),
+            remembered: VecDeque::new(),
+            timers: BTreeSet::new(),
+            emergencies: BTreeSet::new(),
+        }
     }
 
-    /// A partition that was read up to `committed`. It is to be fed every record from `replay_from(committed.clock)` on; outputs
-    /// begin with the record at `committed`.
+    /// A partition that was read up to `committed`. It is to be fed every record from `replay_from` on; outputs begin with the record
+    /// at `committed`.
     pub fn rebuild(settings: Settings, committed: Position) -> Self {
         Self { progress: Progress::after(committed), ..Self::new(settings) }
     }
@@ -98,9 +109,15 @@ impl Incidents {
         Self { progress: self.progress.telling_again(), ..self }
     }
 
-    /// The append time from which records must be replayed to rebuild the state at `clock`.
-    pub fn replay_from(clock: Timestamp) -> Timestamp {
-        clock - REMEMBERED_US
+    /// The append time from which records must be replayed to rebuild the state at `clock`, which leant on records from `leans_on` on.
+    pub fn replay_from(clock: Timestamp, leans_on: Option<Timestamp>) -> Timestamp {
+        leans_on.into_iter().fold(clock - REMEMBERED_US, Timestamp::min)
+    }
+
+    /// The oldest append time on which what is remembered leans, however long ago: an SOS is the alert that its first record opened, for
+    /// as long as updates of it come. Whoever commits notes it for a successor.
+    pub fn leans_on(&self) -> Option<Timestamp> {
+        self.emergencies.first().map(|(born, _)| *born)
     }
 
     /// The next instant at which time alone changes something.
@@ -139,11 +156,16 @@ impl Incidents {
         let rank = Rank::of(event, offset);
         let known = self.incidents.remove(&id);
         if let Some(mut known) = known.clone().filter(|known| known.rank > rank || known.has(&rank, content)) {
+            if let Some(sos) = &mut known.sos {
+                sos.note_lane(event, is_sos);
+            }
+            known.leans |= is_sos;
             // A copy keeps what stands in memory, as it would be what a replay finds first.
-            if known.content == content && known.rank.is_alike(&rank) {
+            if known.leans || known.content == content && known.rank.is_alike(&rank) {
                 known.appended = moment.clock;
                 self.remembered.push_back((moment.clock, id));
             }
+            self.emergencies.extend(known.leans.then_some((known.born, id)));
             self.incidents.insert(id, known);
             return;
         }
@@ -151,23 +173,31 @@ impl Incidents {
         let mut earlier = alike.map_or(Vec::new(), |known| [&known.earlier[..], &[known.content]].concat());
         earlier.drain(..earlier.len().saturating_sub(EARLIER_MAX));
         let names = event.technician_contact_id;
-        let named = known.as_ref().and_then(|known| known.technician);
         // Whoever was named before hears that this is over, or what became of it.
+        let was_sos = known.as_ref().and_then(|known| known.sos.as_deref());
+        let named = known.as_ref().and_then(|known| was_sos.map_or(known.technician, |sos| sos.technician));
         let concerned = names.into_iter().chain(named.filter(|named| Some(*named) != names));
-        // Whatever type an update of an SOS has: it is S1 already, and never also S10.
-        let is_emergency = is_sos || known.as_ref().is_some_and(|known| known.sos.is_some());
-        effects.carried.extend(concerned.map(|technician| Carried { technician, is_emergency }));
         let mut incident = Incident {
             rank,
             content,
             earlier,
             technician: names.filter(|_| !event.common.voided),
+            born: known.as_ref().map_or(moment.clock, |known| known.born),
             appended: moment.clock,
+            leans: is_sos || known.as_ref().is_some_and(|known| known.leans),
             is_resolved: event.resolved_at.is_some(),
             sos: known.as_ref().and_then(|known| known.sos.clone()),
             unresolved: None,
         };
         incident.sos(event, is_sos, moment, &self.settings.flags, effects);
+        let sos = incident.sos.as_deref();
+        self.emergencies.extend(incident.leans.then_some((incident.born, id)));
+        effects.carried.extend(concerned.map(|technician| Carried {
+            technician,
+            // Whatever type an update of an SOS has: it is S1 already, and never also S10.
+            is_emergency: is_sos || sos.is_some(),
+            alert_id: sos.filter(|sos| sos.technician == Some(technician)).map(|sos| sos.alert_id(id)),
+        }));
         let due = known.as_ref().and_then(|known| known.unresolved.as_ref()?.due);
         incident.unresolved(known.as_ref(), event, is_sos, moment, &self.settings.flags, effects);
         self.reschedule(id, due, incident.unresolved.as_ref().and_then(|unresolved| unresolved.due));
@@ -198,6 +228,7 @@ impl Incidents {
                 && let Some(gone) = self.incidents.remove(&id)
             {
                 self.reschedule(id, gone.unresolved.and_then(|unresolved| unresolved.due), None);
+                self.emergencies.remove(&(gone.born, id));
             }
         }
     }

@@ -50,8 +50,9 @@ pub trait State: Sized {
     type Output: Clone + std::fmt::Debug + PartialEq;
 
     fn new(settings: Settings) -> Self;
-    /// One that was read up to a place, and from when on it is to be replayed.
-    fn rebuilt(settings: Settings, committed: Position) -> (Self, Timestamp);
+    /// One that was read up to a place, where its predecessor leant on records from then on, and from when on it is to be replayed.
+    fn rebuilt(settings: Settings, committed: Position, leans_on: Option<Timestamp>) -> (Self, Timestamp);
+    fn leans_on(&self) -> Option<Timestamp>;
     fn telling_again(self) -> Self;
     fn apply(&mut self, offset: i64, append_time: Timestamp, input: Input<&Self::Event>) -> Vec<Self::Output>;
 }
@@ -88,9 +89,16 @@ impl<S: State> Script<S> {
         let mut records: Vec<_> = self.arrivals.iter().map(|(at, event)| (*at, Input::Event(event))).collect();
         records.sort_by_key(|(at, _)| *at);
         let first = records[0].0;
-        let ticks = (0..=time(until).since(first) / SECOND_US).map(|n| first + n * SECOND_US);
-        let ticks = ticks.filter(|at| !self.outages.iter().any(|(from, to)| at > from && at < to));
-        records.extend(ticks.map(|at| (at, Input::Tick { since: None })));
+        let mut at = first;
+        while at <= time(until) {
+            let outage = self.outages.iter().find(|(from, to)| at > *from && at < *to);
+            // The next tick is the first one at the end of the outage or after it.
+            let seconds = outage.map_or(1, |(_, to)| (to.since(at) + SECOND_US - 1) / SECOND_US);
+            if outage.is_none() {
+                records.push((at, Input::Tick { since: None }));
+            }
+            at = at + seconds * SECOND_US;
+        }
         records.sort_by_key(|(at, _)| *at);
         (0..).zip(records).map(|(offset, (at, input))| (offset, at, input)).collect()
     }
@@ -103,16 +111,22 @@ impl<S: State> Script<S> {
 
     /// A state with `settings` that was read up to the record at `place`, and from when on it is replayed.
     fn rebuilt(&self, until: &str, place: i64, settings: Settings) -> (S, Timestamp) {
-        let clock = self.records(until)[usize::try_from(place).unwrap().saturating_sub(1)].1;
-        S::rebuilt(settings, Position { offset: place, clock })
+        let (mut predecessor, mut clock) = (S::new(self::settings()), self.records(until)[0].1);
+        for (offset, append_time, input) in self.records(until).into_iter().filter(|(offset, _, _)| *offset < place) {
+            predecessor.apply(offset, append_time, input);
+            clock = append_time;
+        }
+        S::rebuilt(settings, Position { offset: place, clock }, predecessor.leans_on())
     }
 
-    /// Everything that is put out; after a dozen restarts the same.
+    /// Everything that is put out; after a dozen restarts, and one at each event, the same.
     #[track_caller]
     pub fn outputs(&self, until: &str) -> Vec<S::Output> {
         let outputs = self.run(&mut S::new(settings()), until, Timestamp::MIN);
-        let end = self.records(until).len() as i64;
-        for place in (0..RESTARTS).map(|n| n * end / RESTARTS) {
+        let records = self.records(until);
+        let end = records.len() as i64;
+        let events = records.iter().filter(|(_, _, input)| matches!(input, Input::Event(_))).map(|(offset, _, _)| *offset);
+        for place in (0..RESTARTS).map(|n| n * end / RESTARTS).chain(events.take(RESTARTS as usize)) {
             let (mut state, from) = self.rebuilt(until, place, settings());
             let after: Outputs<S> = outputs.iter().filter(|(offset, _)| *offset >= place).cloned().collect();
             assert_eq!(self.run(&mut state, until, from), after, "restarted at {place}");

@@ -11,7 +11,7 @@ use fieldline_processors_core::partition::Position;
 use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::{Common, EventCategory, OperationalEvent, Severity};
 use fieldline_schemas::ids::TechnicianId;
-use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, content_hash};
+use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, content_hash, subject_of};
 
 type Script = script::Script<Incidents>;
 
@@ -59,8 +59,12 @@ impl State for Incidents {
         Self::new(settings)
     }
 
-    fn rebuilt(settings: Settings, committed: Position) -> (Self, Timestamp) {
-        (Self::rebuild(settings, committed), Self::replay_from(committed.clock))
+    fn leans_on(&self) -> Option<Timestamp> {
+        self.leans_on()
+    }
+
+    fn rebuilt(settings: Settings, committed: Position, leans_on: Option<Timestamp>) -> (Self, Timestamp) {
+        (Self::rebuild(settings, committed), Self::replay_from(committed.clock, leans_on))
     }
 
     fn telling_again(self) -> Self {
@@ -82,16 +86,24 @@ impl State for Incidents {
         let mut lines: Vec<String> = effects.flags.iter().map(line).collect();
         lines.extend(effects.carried.iter().map(|carried| {
             let sos = if carried.is_emergency { " sos" } else { "" };
-            format!("{} signal {n} to {}{sos}", clock_text(append_time), carried.technician.0.as_u128() >> 64)
+            let alert = carried.alert_id.as_deref().map_or(String::new(), |id| format!(" {}", subject(id)));
+            format!("{} signal {n} to {}{sos}{alert}", clock_text(append_time), carried.technician.0.as_u128() >> 64)
         }));
         lines
     }
 }
 
 fn line(flag: &Flag<'_>) -> String {
-    let id = flag.alert_id.rsplit(':').next().unwrap().trim_start_matches(['0', '-']);
-    let subject = flag.technician_contact_id.map_or(String::new(), |t| format!(" of {}", t.0.as_u128() >> 64));
+    let id = subject(&flag.alert_id);
+    let of = flag.technician_contact_id.map_or(String::new(), |t| format!(" of {}", t.0.as_u128() >> 64));
     let opened = if flag.opened_at == flag.as_of { String::new() } else { format!(" opened {}", clock_text(flag.opened_at)) };
     assert!(!flag.reasoning.contains("secret"), "{}", flag.reasoning);
-    format!("{} {} {id} {}{subject}{opened}", clock_text(flag.as_of), flag.flag.symbol(), flag.standing.symbol())
+    format!("{} {} {id} {}{of}{opened}", clock_text(flag.as_of), flag.flag.symbol(), flag.standing.symbol())
+}
+
+/// An alert by the number of its event; where a technician is its subject, that number before it.
+fn subject(alert_id: &str) -> String {
+    let (subject, event) = (subject_of(alert_id).unwrap(), alert_id.rsplit(':').next().unwrap());
+    let n = |text: &str| uuid::Uuid::parse_str(text).unwrap().as_u128();
+    if subject == event { n(event).to_string() } else { format!("{}-{}", n(subject) >> 64, n(event)) }
 }

@@ -102,7 +102,11 @@ impl State for Queues {
         Self::new(settings)
     }
 
-    fn rebuilt(settings: Settings, committed: Position) -> (Self, Timestamp) {
+    fn leans_on(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn rebuilt(settings: Settings, committed: Position, _: Option<Timestamp>) -> (Self, Timestamp) {
         (Self::rebuild(settings, committed), Self::replay_from(committed.clock, &settings.flags))
     }
 
