@@ -272,6 +272,8 @@ fn an_sos_that_is_named_later_is_closed_by_what_closes_an_emergency_of_that_tech
         let mut named = nameless.clone();
         (named.common.revision, named.technician_contact_id) = (1, Some(technician(1)));
         operations(&bench, START + 10 * SECOND_US, &named);
+        // Which of two partitions is read first where both wait is nobody's to say.
+        driver.advance_to(START + 15 * SECOND_US).unwrap();
         let alarm = resolved(&alarm(n + 100, START - MINUTE_US, Some(1)), START + 20 * SECOND_US);
         operations(&bench, START + 30 * SECOND_US, &alarm);
         driver.advance_to(START + 2 * MINUTE_US).unwrap();
