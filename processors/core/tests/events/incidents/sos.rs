@@ -137,7 +137,7 @@ fn a_restart_anywhere_goes_on_with_the_same_steps_on_the_same_alerts() {
         }
         told += script.outputs(&format!("{at}:01")).len();
     }
-    assert!(told > 4_000, "{told}: hardly anything was compared");
+    assert!(told > 3_000, "{told}: hardly anything was compared");
 }
 
 #[test]
