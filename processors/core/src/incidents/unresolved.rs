@@ -92,7 +92,8 @@ impl Incident {
             // Whether it was told of is forgotten by now. An upload of history is not: it was recorded before anybody could be told.
             let recorded_at = common.recorded_at.unwrap_or(common.created_at);
             let is_update = common.revision > 0 || common.voided || recorded_at.since(common.created_at) >= settings.unresolved_us;
-            if !is_update && !(is_critical && at.is_some()) {
+            let is_end = is_update || is_critical && at.is_some();
+            if !is_end {
                 return;
             }
             let forgotten = flag(format!("S13:{0}:{0}", common.id), FlagCode::S13, moment.clock, moment.version, ended(at));
