@@ -214,8 +214,12 @@ impl Config {
 }
 
 fn known(name: &str) -> Result<&'static Key> {
-    let names = || KEYS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
-    KEYS.iter().find(|k| k.name == name).with_context(|| format!("unknown setting {name:?}; the settings are {}", names()))
+    KEYS.iter().find(|k| k.name == name).with_context(|| {
+        let section = name.split_once('.').map_or(name, |(section, _)| section);
+        let near: Vec<&str> = KEYS.iter().map(|k| k.name).filter(|n| n.split_once('.').is_some_and(|(own, _)| own == section)).collect();
+        let of_section = if near.is_empty() { String::new() } else { format!("; those of {section} are {}", near.join(", ")) };
+        format!("unknown setting {name:?}{of_section}; `fieldline config` lists all of them")
+    })
 }
 
 fn variable(name: &str) -> String {

@@ -88,6 +88,9 @@ impl Desk {
                 Unfit(format!("an emergency is resolved with a reason only: {}", symbols(ResolveReason::ALL, |r| r.symbol()))).into()
             );
         }
+        if action == ActionKind::Note && remark.note.as_deref().is_none_or(|note| note.trim().is_empty()) {
+            return Err(Unfit("a note of nothing: its text is wanted, as note".into()).into());
+        }
         let record = AlertAction {
             id: EventId(Uuid::now_v7()),
             created_at: self.now(),
@@ -106,14 +109,10 @@ impl Desk {
     pub fn silence(&self, silencing: Silencing) -> Result<EventId> {
         let until = chrono::DateTime::parse_from_rfc3339(&silencing.until)
             .map_err(|_| Unfit(format!("until {:?}: RFC 3339 with an offset is wanted, as 2026-03-29T06:00:00Z", silencing.until)))?;
-        let flag = match silencing.flag.as_deref() {
-            Some("S1" | "S6") => return Err(Unfit("S1 and S6 are sent whatever is silenced: name another flag".into()).into()),
-            Some(text) => {
-                let found = FlagCode::from_symbol(text);
-                Some(found.ok_or_else(|| Unfit(format!("flag {text:?}: one of {} is wanted", symbols(FlagCode::ALL, |f| f.symbol()))))?)
-            }
-            None => None,
-        };
+        let flag = silencing.flag.as_deref().map(flag).transpose()?;
+        if let Some(FlagCode::S1 | FlagCode::S6) = flag {
+            return Err(Unfit("S1 and S6 are sent whatever is silenced: name another flag".into()).into());
+        }
         let now = self.now();
         let until = Timestamp(until.timestamp_micros());
         if until <= now {
@@ -186,6 +185,11 @@ fn reason(text: &str) -> Result<ResolveReason, Unfit> {
     ResolveReason::from_symbol(text).ok_or_else(wanted)
 }
 
+fn flag(text: &str) -> Result<FlagCode, Unfit> {
+    let wanted = || Unfit(format!("flag {text:?}: one of {} is wanted", symbols(FlagCode::ALL, |f| f.symbol())));
+    FlagCode::from_symbol(text).ok_or_else(wanted)
+}
+
 fn symbols<T: Copy>(all: &[T], symbol: impl Fn(T) -> &'static str) -> String {
     all.iter().map(|one| symbol(*one)).collect::<Vec<_>>().join(", ")
 }
@@ -222,8 +226,8 @@ impl Wanted {
         if !self.all {
             conditions.push("state != 'resolved'".into());
         }
-        if let Some(flag) = &self.flag {
-            conditions.push(format!("flag = {}", quoted(flag)));
+        if let Some(text) = &self.flag {
+            conditions.push(format!("flag = {}", quoted(flag(text)?.symbol())));
         }
         if let Some(technician) = self.technician_contact_id {
             conditions.push(format!("technician_contact_id = toUUID('{technician}')"));

@@ -79,12 +79,12 @@ pub fn library(config: &Config) -> Result<PathBuf> {
     if let Some(found) = install::locate(config.engine.as_deref())? {
         return Ok(found);
     }
-    eprintln!("The ClickHouse engine is not installed yet; fetching it once (about 180 MB, 570 MB unpacked).");
+    remark!("The ClickHouse engine is not installed yet; fetching it once (about 180 MB, 570 MB unpacked).");
     let bar = ProgressBar::new(0);
     let library = install::install(config.engine.as_deref(), &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
     let library = library?;
-    eprintln!("Installed {}", library.display());
+    remark!("Installed {}", library.display());
     Ok(library)
 }
 

@@ -1,5 +1,10 @@
 //! The thin binary: what was typed, the configuration, and which rooms to open.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "println! and eprintln! end the process where nobody reads; see say.rs")]
+
+#[macro_use]
+mod say;
+
 mod api;
 mod bulk;
 mod cli;
@@ -34,7 +39,7 @@ fn main() -> ExitCode {
     let config = match configuration(&cli.common).and_then(|config| stderr::log(&config.log).map(|()| config)) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("fieldline: {error:#}");
+            remark!("fieldline: {error:#}");
             return ExitCode::from(WRONG_COMMAND);
         }
     };
@@ -55,10 +60,7 @@ fn main() -> ExitCode {
         Command::Migrate => done(commands::migrate_only(&config)),
         Command::Roles(arguments) => done(commands::roles::run(&config, &arguments)),
         Command::Engine { action } => done(commands::engine::run(&config, &action)),
-        Command::Config => {
-            print!("{}", config::sample());
-            ExitCode::SUCCESS
-        }
+        Command::Config => done(commands::to_stdout(&config::sample())),
         Command::EngineServe { .. } => ExitCode::from(FAILED),
     }
 }
@@ -81,10 +83,13 @@ fn done(outcome: Result<()>) -> ExitCode {
         // Whoever reads has seen enough, as in `fieldline simulate | head`.
         return ExitCode::SUCCESS;
     }
-    eprintln!("fieldline: {error:#}");
-    if error.is::<commands::WrongCommand>() {
-        return ExitCode::from(WRONG_COMMAND);
-    }
     let in_use = error.chain().any(|cause| matches!(cause.downcast_ref(), Some(fieldline_log::Error::InUse { .. })));
-    ExitCode::from(if in_use { FOLDER_IN_USE } else { FAILED })
+    if in_use {
+        remark!(
+            "fieldline: {error:#}: stop that process first, or name another folder with --data-dir (`sql` and `alerts` work beside it)"
+        );
+        return ExitCode::from(FOLDER_IN_USE);
+    }
+    remark!("fieldline: {error:#}");
+    ExitCode::from(if error.is::<commands::WrongCommand>() { WRONG_COMMAND } else { FAILED })
 }

@@ -211,18 +211,18 @@ impl Pipeline {
 
     /// What can be watched of it.
     pub fn watched(&self) -> Watched {
-        let has_sinks = self.database.is_some();
-        let [raw, results] = self.sinks.clone();
-        let sinks = [("raw-sink", raw), ("results-sink", results), ("history", Arc::clone(&self.history))];
+        let sinks = [("raw-sink", &self.sinks[0]), ("results-sink", &self.sinks[1]), ("history", &self.history)].into_iter();
         Watched {
             processors: self.processors.clone(),
             has_processors: self.threads.iter().any(|(name, _)| *name == "processors"),
             alerts: [("lane", Arc::clone(&self.lane)), ("lifecycle", Arc::clone(&self.lifecycle))],
-            sinks: sinks.into_iter().filter(|_| has_sinks).collect(),
+            sinks: sinks.filter(|_| self.database.is_some()).map(|(name, control)| (name, Arc::clone(control))).collect(),
             delivery: Arc::clone(&self.delivery),
             watch: Arc::clone(&self.watch),
             engine_restarts: self.database.as_ref().and_then(Database::engine_restarts),
             schemas: self.schemas.clone(),
+            activity: Topic::Activity.full_name(&self.config.topics_prefix),
+            since: Instant::now(),
             ended: Arc::clone(&self.ended),
         }
     }
@@ -335,7 +335,7 @@ impl Pipeline {
                     since = Instant::now();
                     let TopicPartition { topic, partition } = at;
                     let at = committed.map_or("nothing".to_owned(), |offset| format!("offset {offset}"));
-                    eprintln!(
+                    remark!(
                         "waiting: group {group} has committed {at} of {end} in {topic} partition {partition} and does not move; \
                          is `fieldline run` running?"
                     );

@@ -50,12 +50,17 @@ fn a_running_process_takes_actions_from_commands_and_over_http() {
         (&["alerts", "silence", "--until", "8h", "--flag", "S1"], "S1 and S6"),
         (&["alerts", "silence", "--until", "2020-01-01T00:00:00Z"], "over already"),
         (&["alerts", "note", "S5:a:b"], "--note"),
+        (&["alerts", "list", "--flag", "S9"], "S14"),
         (&["alerts", "test", "--severity", "dire"], "critical"),
     ] {
         let outcome = folder.run(arguments);
         assert!(outcome.code == Some(2) && outcome.stderr.contains(told), "{arguments:?}: {outcome:?}");
     }
     folder.ok(&["alerts", "silence", "--until", "8h", "--flag", "S11", "--note", "roadworks"]);
+    let unknown = folder.run(&["alerts", "show", "S1:a:b"]);
+    assert!(unknown.code == Some(5) && unknown.stderr.contains("no alert \"S1:a:b\""), "{unknown:?}");
+    let none = folder.ok(&["alerts", "list", "--flag", "S7"]);
+    assert!(none.stdout.is_empty() && none.stderr.contains("no such alert is open"), "{none:?}");
 
     let said = run.said("stderr");
     let address = said.split("actions on alerts at http://").nth(1).unwrap().split('/').next().unwrap();
@@ -68,7 +73,21 @@ fn a_running_process_takes_actions_from_commands_and_over_http() {
     assert_eq!(status(address, "POST", "/v1/alerts/S1:a:b/resolve", Some(TOKEN), "{}"), 400);
     assert_eq!(status(address, "POST", "/v1/alerts/S5:a:b/explode", Some(TOKEN), "{}"), 404);
     assert_eq!(status(address, "POST", acknowledge, Some(TOKEN), &format!("{{\"note\":\"{}\"}}", "x".repeat(200_000))), 413);
-    assert_eq!(status(address, "GET", "/v1/alerts?flag=S5'%20OR%201", Some(TOKEN), ""), 200);
+    for (method, path, body, code) in [
+        ("GET", "/v1/alerts?flag=S5'%20OR%201", "", 400),
+        ("GET", "/v1/alerts?flags=S5", "", 400),
+        ("GET", "/v1/alerts/S5:a:b", "", 404),
+        ("GET", "/v1/alert", "", 404),
+        ("DELETE", "/v1/alerts", "", 405),
+        ("POST", acknowledge, "{\"remark\":\"seen\"}", 422),
+        ("POST", acknowledge, "{", 400),
+        ("POST", &known, "{}", 400),
+        ("POST", &known, "{\"note\":\" \"}", 400),
+        ("POST", "/v1/silences", "{}", 422),
+    ] {
+        let refused = answer(address, method, path, Some(TOKEN), body);
+        assert!(refused.starts_with(&format!("HTTP/1.1 {code}")) && refused.contains("{\"error\":\""), "{method} {path}: {refused}");
+    }
     assert!(!said.contains(TOKEN), "{said}");
 }
 

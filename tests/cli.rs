@@ -1,6 +1,6 @@
 //! What the command line promises: exit codes, settings, what goes to which stream.
 
-use crate::support::folder::{Folder, Outcome, Running, bare_command, wait_until};
+use crate::support::folder::{Folder, Outcome, Running, bare_command, signal_process, wait_until};
 use crate::support::{events, log};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -30,12 +30,48 @@ fn a_wrong_command_line_or_setting_is_exit_code_2() {
         (&["--log", "nope", "run"], "nope"),
         (&["--set", "definition.number=0", "run"], "definition.number"),
         (&["--set", "definition.number=4096", "run"], "definition.number"),
+        (&["--set", "sinks.linger=1", "run"], "those of sinks are sinks.batch_rows, sinks.linger_ms; `fieldline config`"),
+        (&["topics", "check"], "kafka.brokers"),
+        (&["run", "--role", "sinks"], "kafka.brokers"),
     ];
     for (arguments, named) in cases {
         let outcome = bare(arguments);
         assert_eq!(outcome.code, Some(2), "{arguments:?}: {outcome:?}");
         assert!(outcome.stderr.contains(named) && outcome.stdout.is_empty(), "{arguments:?}: {outcome:?}");
     }
+}
+
+/// The reading end of a pipe goes away, as in `| head -1`; what was begun is done all the same, and the exit code tells how it ended.
+#[test]
+fn nothing_ends_because_nobody_reads() {
+    let unread = |command: &mut std::process::Command| {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdin(std::process::Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    };
+    let folder = Folder::new();
+    let file = folder.write("broken.ndjson", &["{}\n".to_owned()]);
+    for (arguments, code) in
+        [(&["config"][..], 0), (&["engine", "status"], 0), (&["import", &file], 3), (&["verify"], 0), (&["topics", "check"], 2)]
+    {
+        let mut command = folder.command(arguments);
+        unread(&mut command);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{arguments:?}");
+    }
+    let mut command = folder.command(&["run"]);
+    unread(&mut command);
+    let mut run = command.spawn().unwrap();
+    wait_until("the pipeline runs", || folder.path().join("api.json").exists());
+    signal_process(run.id(), Signal::TERM);
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_while_it_is_waited_for() {
+    let folder = Folder::new();
+    let mut asking = folder.spawn(&["--set", "clickhouse.url=http://127.0.0.1:1", "sql", "SELECT 1"]);
+    asking.wait_until_said("http://127.0.0.1:1 is asked again");
+    asking.kill_all();
 }
 
 #[test]
@@ -147,7 +183,7 @@ fn a_run_holds_its_folder_answers_queries_and_stops_when_asked() {
     let file = folder.write("more.ndjson", &events::simulated(1, 1, 83, "none"));
     for arguments in [&["run"][..], &["import", &file], &["verify"], &["simulate", "--publish", "--technicians", "1"]] {
         let outcome = folder.run(arguments);
-        assert_eq!(outcome.code, Some(4), "{arguments:?}: {outcome:?}");
+        assert!(outcome.code == Some(4) && outcome.stderr.contains("stop that process first"), "{arguments:?}: {outcome:?}");
         assert!(outcome.stderr.contains(&run.id().to_string()), "{arguments:?} names the holder {}: {outcome:?}", run.id());
     }
     assert!(run.is_alive());

@@ -19,7 +19,7 @@ use crate::desk::{Desk, Remark, Silencing, Unfit, Wanted, quoted};
 use anyhow::{Context, Result};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -81,6 +81,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/alerts/{alert_id}/{action}", post(act))
         .route("/v1/silences", post(silence))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(map_response(in_json))
         .layer(from_fn_with_state(Arc::clone(&api), admit))
         .with_state(api)
 }
@@ -106,12 +107,26 @@ fn refusal(status: StatusCode, error: &str) -> Response {
     (status, Json(serde_json::json!({ "error": error }))).into_response()
 }
 
+/// What the framework refuses by itself, in text (a body that is no JSON, an unknown path), in the form of all other refusals.
+async fn in_json(response: Response) -> Response {
+    let status = response.status();
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = axum::body::to_bytes(response.into_body(), BODY_BYTES_MAX).await.unwrap_or_default();
+    match String::from_utf8_lossy(&text).trim() {
+        "" => refusal(status, status.canonical_reason().unwrap_or("refused")),
+        text => refusal(status, text),
+    }
+}
+
 /// Runs what blocks, and tells how it ended.
 async fn answer(status: StatusCode, work: impl FnOnce() -> Result<serde_json::Value> + Send + 'static) -> Response {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(body)) => (status, Json(body)).into_response(),
         Ok(Err(error)) if error.is::<Unfit>() => refusal(StatusCode::BAD_REQUEST, &error.to_string()),
-        Ok(Err(error)) if error.is::<Unknown>() => refusal(StatusCode::NOT_FOUND, &error.to_string()),
+        Ok(Err(error)) if error.is::<Unknown>() || error.is::<Absent>() => refusal(StatusCode::NOT_FOUND, &error.to_string()),
         Ok(Err(error)) => {
             tracing::warn!(error = format!("{error:#}"), "a request about alerts failed");
             refusal(StatusCode::SERVICE_UNAVAILABLE, &format!("{error:#}"))
@@ -132,7 +147,11 @@ async fn list(State(api): State<Arc<Api>>, Query(wanted): Query<Wanted>) -> Resp
 
 async fn show(State(api): State<Arc<Api>>, Path(alert_id): Path<String>) -> Response {
     let query = format!("SELECT * FROM alerts_history WHERE alert_id = {} ORDER BY version", quoted(&alert_id));
-    answer(StatusCode::OK, move || rows(&api, &query)).await
+    let steps = move || match rows(&api, &query)? {
+        serde_json::Value::Array(steps) if steps.is_empty() => Err(Absent(alert_id).into()),
+        steps => Ok(steps),
+    };
+    answer(StatusCode::OK, steps).await
 }
 
 async fn act(State(api): State<Arc<Api>>, Path((alert_id, action)): Path<(String, String)>, Json(remark): Json<Remark>) -> Response {
@@ -154,6 +173,11 @@ async fn act(State(api): State<Arc<Api>>, Path((alert_id, action)): Path<(String
 #[derive(Debug, thiserror::Error)]
 #[error("no alert {0:?} is in the tables; the action is in the log, and counts if there is one all the same")]
 struct Unknown(String);
+
+/// What is asked for is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("no alert {0:?} is in the tables")]
+pub struct Absent(pub String);
 
 /// The tables follow an alert within about two seconds.
 const KNOWN_WAIT_MAX: Duration = Duration::from_secs(8);

@@ -1,7 +1,7 @@
 //! `fieldline alerts`: what is open, and what people do about it.
 
 use super::{Place, WrongCommand};
-use crate::api::{self, Local};
+use crate::api::{self, Absent, Local};
 use crate::cli::{AlertsAction, OnAlert, SilenceArguments};
 use crate::config::Config;
 use crate::desk::{Desk, Remark, Silencing, Unfit, Wanted, quoted};
@@ -25,7 +25,7 @@ pub fn run(config: &Config, action: &AlertsAction) -> Result<()> {
     let outcome = match action {
         AlertsAction::List { all, flag, technician, json } => {
             let wanted = Wanted { all: *all, flag: flag.clone(), technician_contact_id: *technician, limit: None };
-            print(config, &wanted.query()?, *json)
+            list(config, &wanted, *json)
         }
         AlertsAction::Show { alert_id, json } => show(config, alert_id, *json),
         AlertsAction::Acknowledge(on) => act(config, ActionKind::Acknowledge, None, on),
@@ -48,20 +48,33 @@ fn tables(config: &Config) -> Result<(Database, Connection)> {
     Ok((database, connection))
 }
 
-fn print(config: &Config, query: &str, json: bool) -> Result<()> {
+fn list(config: &Config, wanted: &Wanted, json: bool) -> Result<()> {
+    if print(config, &wanted.query()?, json)? == 0 {
+        remark!("{}", if wanted.all { "there is no such alert" } else { "no such alert is open; --all shows resolved ones too" });
+    }
+    Ok(())
+}
+
+/// Prints what is found; how many bytes that is.
+fn print(config: &Config, query: &str, json: bool) -> Result<usize> {
     let (_database, connection) = tables(config)?;
     let query = format!("{query} SETTINGS output_format_pretty_row_numbers = 0");
-    connection.query_to(&query, if json { "JSONEachRow" } else { "PrettyCompactMonoBlock" }, &mut std::io::stdout().lock())?;
-    Ok(())
+    let found = connection.query(&query, if json { "JSONEachRow" } else { "PrettyCompactMonoBlock" })?;
+    super::to_stdout(&String::from_utf8_lossy(&found))?;
+    Ok(found.len())
 }
 
 fn show(config: &Config, alert_id: &str, json: bool) -> Result<()> {
     let (_database, connection) = tables(config)?;
     let history = format!("SELECT * FROM alerts_history WHERE alert_id = {} ORDER BY version", quoted(alert_id));
     let deliveries = format!("SELECT * FROM alert_deliveries WHERE alert_id = {} ORDER BY attempted_at", quoted(alert_id));
+    let known = connection.query_json(&history)?;
+    if known.is_empty() {
+        bail!("{}; `fieldline alerts list --all` shows their ids", Absent(alert_id.to_owned()));
+    }
     if json {
-        let answer = json!({ "history": connection.query_json(&history)?, "deliveries": connection.query_json(&deliveries)? });
-        println!("{answer}");
+        let answer = json!({ "history": known, "deliveries": connection.query_json(&deliveries)? });
+        tell!("{answer}")?;
         return Ok(());
     }
     let steps = format!(
@@ -177,7 +190,7 @@ fn act(config: &Config, action: ActionKind, reason: Option<String>, on: &OnAlert
         ActionKind::Resolve => "resolved",
         ActionKind::Note => "noted",
     };
-    println!("{done}: {}", on.alert_id);
+    tell!("{done}: {}", on.alert_id)?;
     Ok(())
 }
 
@@ -193,7 +206,7 @@ fn silence(config: &Config, arguments: &SilenceArguments) -> Result<()> {
     let body = serde_json::to_value(&silencing)?;
     let own = |desk: &Desk| Ok(json!({ "id": desk.silence(silencing)?.to_string() }));
     let (answer, _) = Way::find(config)?.send(config, "/v1/silences", &body, own, |_| "SELECT 1".into())?;
-    println!("silenced until {}; the silence's id is {}", arguments.until, answer["id"].as_str().unwrap_or_default());
+    tell!("silenced until {}; the silence's id is {}", arguments.until, answer["id"].as_str().unwrap_or_default())?;
     Ok(())
 }
 

@@ -90,7 +90,7 @@ pub fn run(before: &Config, after: &Config, arguments: &Backtest) -> Result<()> 
     if let History::Files { plan, .. } = &history
         && plan.summary.refused > 0
     {
-        eprintln!("{} lines were refused; `fieldline import` says which and why", plan.summary.refused);
+        remark!("{} lines were refused; `fieldline import` says which and why", plan.summary.refused);
     }
     let mut text = String::new();
     match (&second, arguments.json) {

@@ -13,23 +13,23 @@ pub fn run(config: &Config, action: &EngineAction) -> Result<()> {
             if let Some(from) = from {
                 return take(from);
             }
-            println!("{}", library(config)?.display());
+            tell!("{}", library(config)?.display())?;
         }
         EngineAction::Run => {
             let stopping = super::run::stop_signal()?;
             let database = Database::start(config)?;
             super::migrate(&database.target)?;
-            eprintln!("the engine of {} answers at {}; stop it with Ctrl-C", config.data_dir.display(), database.target.url);
+            remark!("the engine of {} answers at {}; stop it with Ctrl-C", config.data_dir.display(), database.target.url);
             stopping.recv().context("waiting for a signal")?;
         }
         EngineAction::Status(arguments) => {
             let found = install::locate(config.engine.as_deref())?;
             if arguments.json {
-                println!("{}", serde_json::json!({ "version": install::LIBRARY_VERSION, "library": found }));
+                tell!("{}", serde_json::json!({ "version": install::LIBRARY_VERSION, "library": found }))?;
             } else {
                 match found {
-                    Some(path) => println!("ClickHouse engine {} at {}", install::LIBRARY_VERSION, path.display()),
-                    None => println!("not installed; `fieldline engine install` fetches version {}", install::LIBRARY_VERSION),
+                    Some(path) => tell!("ClickHouse engine {} at {}", install::LIBRARY_VERSION, path.display())?,
+                    None => tell!("not installed; `fieldline engine install` fetches version {}", install::LIBRARY_VERSION)?,
                 }
             }
         }
@@ -47,6 +47,6 @@ fn take(from: &Path) -> Result<()> {
     // Looking it up checks it against the pinned checksum.
     let installed =
         install::locate(None)?.with_context(|| format!("{} is not the engine of version {}", from.display(), install::LIBRARY_VERSION))?;
-    println!("{}", installed.display());
+    tell!("{}", installed.display())?;
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn run(config: &Config, arguments: &Import) -> Result<ExitCode> {
     let stopped = pipeline.stop();
     let summary = outcome?;
     stopped?;
-    report(&summary, started.elapsed(), arguments.json);
+    report(&summary, started.elapsed(), arguments.json)?;
     Ok(if summary.refused > 0 { ExitCode::from(SOME_REFUSED) } else { ExitCode::SUCCESS })
 }
 
@@ -123,7 +123,7 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     bar.set_position(progress.bytes_read);
 }
 
-fn report(summary: &ImportSummary, elapsed: Duration, json: bool) {
+fn report(summary: &ImportSummary, elapsed: Duration, json: bool) -> Result<()> {
     if json {
         let by_reason = summary.refused_by_reason.iter().map(|(reason, count)| (reason.symbol(), *count));
         let by_reason: std::collections::BTreeMap<&str, u64> = by_reason.collect();
@@ -132,28 +132,29 @@ fn report(summary: &ImportSummary, elapsed: Duration, json: bool) {
             "refused": summary.refused, "refused_by_reason": by_reason, "unmapped_keys": summary.unmapped_keys,
             "elapsed_seconds": elapsed.as_secs_f64(),
         });
-        println!("{answer}");
-        return;
+        tell!("{answer}")?;
+        return Ok(());
     }
     for refused in &summary.refused_lines {
-        eprintln!("{refused}");
+        remark!("{refused}");
     }
     let more = summary.refused.saturating_sub(summary.refused_lines.len() as u64);
     if more > 0 {
-        eprintln!("… and {more} more refused lines");
+        remark!("… and {more} more refused lines");
     }
     for (kind, count) in &summary.events_by_kind {
-        println!("{count:>10}  {kind}");
+        tell!("{count:>10}  {kind}")?;
     }
     if summary.refused > 0 {
-        println!("{:>10}  lines refused: see the view dead_letters", summary.refused);
+        tell!("{:>10}  lines refused: see the view dead_letters", summary.refused)?;
     }
     if summary.unmapped_keys > 0 {
-        println!(
+        tell!(
             "{:>10}  unknown keys: those of events are kept under metadata.unmapped, those of other kinds only counted",
             summary.unmapped_keys
-        );
+        )?;
     }
     let rate = summary.events as f64 / elapsed.as_secs_f64().max(1e-9);
-    println!("imported and computed in {:.1} s ({rate:.0} events/s); ask with: fieldline sql 'SELECT …'", elapsed.as_secs_f64());
+    tell!("imported and computed in {:.1} s ({rate:.0} events/s); ask with: fieldline sql 'SELECT …'", elapsed.as_secs_f64())?;
+    Ok(())
 }

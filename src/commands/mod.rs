@@ -14,10 +14,10 @@ pub mod topics;
 pub mod verify;
 
 use crate::config::Config;
-use crate::engine::Database;
+use crate::engine::Database as Reached;
 use anyhow::{Context, Result};
 use fieldline_schemas::Timestamp;
-use fieldline_sinks::clickhouse::ClickHouseTarget;
+use fieldline_sinks::clickhouse::{Answer, ClickHouseTarget, Database};
 use fieldline_sinks::migrate::{Engines, migrate as apply};
 use std::io::Write;
 
@@ -55,9 +55,9 @@ pub enum Place {
 
 /// `fieldline migrate`: for whoever starts sinks only when the tables are there.
 pub fn migrate_only(config: &Config) -> Result<()> {
-    let database = Database::reach(config)?;
+    let database = Reached::reach(config)?;
     migrate(&database.target)?;
-    println!("the tables and views of {} at {} are up to date", database.target.database, database.target.url);
+    tell!("the tables and views of {} at {} are up to date", database.target.database, database.target.url)?;
     Ok(())
 }
 
@@ -73,8 +73,14 @@ pub fn to_stdout(text: &str) -> Result<()> {
     std::io::stdout().lock().write_all(text.as_bytes()).context("writing the result")
 }
 
-/// Brings the tables and views up to date.
+/// Brings the tables and views up to date. A server that is not there is waited for, which is said: whoever asks `sql` sees nothing
+/// else of it for two minutes.
 pub fn migrate(target: &ClickHouseTarget) -> Result<()> {
-    apply(target, Engines::Single, Default::default())?;
+    let anywhere = ClickHouseTarget { database: "default".into(), ..target.clone() };
+    let asked = Database::open(&anywhere, Default::default()).and_then(|database| database.query("SELECT 1", "TSV"));
+    if let Err(answer @ Answer::Unreachable(_)) = asked {
+        remark!("{answer}: {} is asked again for up to two minutes", target.url);
+    }
+    apply(target, Engines::Single, Default::default()).with_context(|| format!("preparing the tables at {}", target.url))?;
     Ok(())
 }

@@ -57,7 +57,7 @@ pub fn run(config: &Config, arguments: &Recompute) -> Result<()> {
     let stopped = pipeline.stop();
     let (asked, standing) = outcome?;
     stopped?;
-    report(&asked, standing, config.definition_number, started.elapsed(), arguments.json);
+    report(&asked, standing, config.definition_number, started.elapsed(), arguments.json)?;
     Ok(())
 }
 
@@ -157,7 +157,7 @@ fn positions(pipeline: &mut Pipeline, config: &Config) -> Result<BTreeMap<i32, P
             pipeline.check()?;
             if since.elapsed() >= WARN_EVERY {
                 since = Instant::now();
-                eprintln!(
+                remark!(
                     "waiting: {topic} partition {partition} {behind}, wanted is definition {}; are processors with these settings \
                      running, and those of the definition before stopped?",
                     ours.number
@@ -226,19 +226,20 @@ fn publish(pipeline: &Pipeline, config: &Config, round: &[Piece], positions: &BT
     Ok(producer.flush(FLUSH_WAIT_MAX)?)
 }
 
-fn report(asked: &Asked, standing: Option<u64>, number: u16, elapsed: Duration, json: bool) {
+fn report(asked: &Asked, standing: Option<u64>, number: u16, elapsed: Duration, json: bool) -> Result<()> {
     let Asked { technicians, requests, records, rounds } = asked;
     if json {
         let answer = serde_json::json!({
             "technicians": technicians, "requests": requests, "records": records, "rounds": rounds, "definition": number,
             "rows": standing, "elapsed_seconds": elapsed.as_secs_f64(),
         });
-        println!("{answer}");
-        return;
+        tell!("{answer}")?;
+        return Ok(());
     }
-    println!("{technicians:>10}  technicians, {records} records, {requests} requests");
+    tell!("{technicians:>10}  technicians, {records} records, {requests} requests")?;
     match standing {
-        Some(rows) => println!("{rows:>10}  rows of definition {number}, computed again in {:.1} s", elapsed.as_secs_f64()),
-        None => println!("            asked for; `fieldline run` computes them to definition {number}"),
+        Some(rows) => tell!("{rows:>10}  rows of definition {number}, computed again in {:.1} s", elapsed.as_secs_f64())?,
+        None => tell!("            asked for; `fieldline run` computes them to definition {number}")?,
     }
+    Ok(())
 }

@@ -19,12 +19,12 @@ pub fn run(config: &Config, arguments: &Roles) -> Result<()> {
     let key = uuid::Uuid::new_v4().as_u128();
     if arguments.print {
         for sql in roles::statements(&database.target.database, &roles::find(&database.target, Default::default())?, key) {
-            println!("{sql};");
+            tell!("{sql};")?;
         }
         return Ok(());
     }
     let count = roles::apply(&database.target, Default::default(), key)?;
     let name = &database.target.database;
-    println!("{count} statements applied; `GRANT {name}_analyst TO …` gives a role to a user, who then reads the database {name}_analyst");
+    tell!("{count} statements applied; `GRANT {name}_analyst TO …` gives a role to a user, who then reads the database {name}_analyst")?;
     Ok(())
 }

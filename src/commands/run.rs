@@ -1,12 +1,13 @@
 //! `fieldline run`: the pipeline until somebody stops it.
 
+use super::WrongCommand;
 use crate::api::{self, Api, Local, LocalFile};
 use crate::cli::Run;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::log::Time;
 use crate::pipeline::{Pipeline, Role};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -17,10 +18,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     let roles = if arguments.role.is_empty() { &Role::ALL[..] } else { &arguments.role };
-    ensure!(
-        config.kafka.is_some() || Role::ALL.iter().all(|role| roles.contains(role)),
-        "--role divides the work between processes, which an embedded log can not be: it belongs to one. Set kafka.brokers, or leave --role out"
-    );
+    if config.kafka.is_none() && !Role::ALL.iter().all(|role| roles.contains(role)) {
+        let why = "--role divides the work between processes, which an embedded log can not be: it belongs to one";
+        return Err(WrongCommand(format!("{why}. Set kafka.brokers, or leave --role out")).into());
+    }
     let stopping = stop_signal()?;
     let mut pipeline = Pipeline::start_roles(config, Time::Clock, roles)?;
     if roles.contains(&Role::Sinks) {
@@ -29,11 +30,11 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
     pipeline.start_watch()?;
     if let Some(listen) = config.observe_listen {
         let address = crate::observe::serve(listen, Arc::new(pipeline.watched()))?;
-        eprintln!("metrics at http://{address}/metrics");
+        remark!("metrics at http://{address}/metrics");
     }
     let _local = serve_actions(config, &pipeline)?;
     let place = config.kafka.as_ref().map_or_else(|| config.data_dir.display().to_string(), |kafka| kafka.brokers.clone());
-    eprintln!("fieldline runs on {place}; stop it with Ctrl-C");
+    remark!("fieldline runs on {place}; stop it with Ctrl-C");
     let outcome = loop {
         match stopping.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Timeout) => {
@@ -44,7 +45,7 @@ pub fn run(config: &Config, arguments: &Run) -> Result<()> {
             _ => break Ok(()),
         }
     };
-    eprintln!("stopping: finishing what is in hand");
+    remark!("stopping: finishing what is in hand");
     let stopped = pipeline.stop();
     outcome.and(stopped)
 }
@@ -57,7 +58,7 @@ fn serve_actions(config: &Config, pipeline: &Pipeline) -> Result<Option<LocalFil
     };
     if let Some(settings) = &config.api {
         let address = serve(settings.listen, settings.token.clone())?;
-        eprintln!("actions on alerts at http://{address}/v1/alerts");
+        remark!("actions on alerts at http://{address}/v1/alerts");
     }
     if config.kafka.is_some() {
         return Ok(None);

@@ -28,7 +28,7 @@ pub fn run(config: &Config, arguments: &Simulate) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let counts = to_ndjson(emissions, &mut out)?;
     out.flush().context("writing the events")?;
-    eprintln!("{} lines, {} of them damaged on purpose", counts.lines, counts.corrupt_lines);
+    remark!("{} lines, {} of them damaged on purpose", counts.lines, counts.corrupt_lines);
     Ok(())
 }
 
@@ -107,9 +107,9 @@ fn publish(config: &Config, emissions: impl Iterator<Item = Emission>, arguments
     stopped?;
     let rate = records as f64 / elapsed.as_secs_f64().max(1e-9);
     if arguments.json {
-        println!("{}", serde_json::json!({ "records": records, "elapsed_seconds": elapsed.as_secs_f64(), "records_per_second": rate }));
+        tell!("{}", serde_json::json!({ "records": records, "elapsed_seconds": elapsed.as_secs_f64(), "records_per_second": rate }))?;
     } else {
-        println!("{records} records, from the first append to the last row visible: {:.1} s ({rate:.0} records/s)", elapsed.as_secs_f64());
+        tell!("{records} records, from the first append to the last row visible: {:.1} s ({rate:.0} records/s)", elapsed.as_secs_f64())?;
     }
     Ok(())
 }

@@ -45,36 +45,38 @@ pub fn run(config: &Config, arguments: &Json) -> Result<ExitCode> {
     bar.finish_and_clear();
     let is_clean = report.is_clean() && kept.missing.count == 0;
     if arguments.json {
-        println!("{}", serde_json::json!({ "clean": is_clean, "results": report, "log": kept }));
+        tell!("{}", serde_json::json!({ "clean": is_clean, "results": report, "log": kept }))?;
     } else {
-        tell(&report, &kept);
+        tell(&report, &kept)?;
     }
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
-fn tell(report: &Report, kept: &Conservation) {
-    println!("{:>10}  technicians, {} records read from the log tables", report.technicians, report.records);
-    println!("{:>10}  results compared", report.compared);
+fn tell(report: &Report, kept: &Conservation) -> Result<()> {
+    tell!("{:>10}  technicians, {} records read from the log tables", report.technicians, report.records)?;
+    tell!("{:>10}  results compared", report.compared)?;
     list("changed: stored otherwise than the log gives", &report.changed, |d| {
         let columns: Vec<String> = d.columns.iter().map(|c| format!("{} is {}, should be {}", c.name, c.stored, c.computed)).collect();
         format!("{}: {}", d.row, columns.join(", "))
-    });
-    list("missing: computed, not stored", &report.missing, ToString::to_string);
-    list("extra: stored, but nothing in the log gives it", &report.extra, ToString::to_string);
+    })?;
+    list("missing: computed, not stored", &report.missing, ToString::to_string)?;
+    list("extra: stored, but nothing in the log gives it", &report.extra, ToString::to_string)?;
     list("apart: differences that the definitions allow (A29, positions, finality of another definition)", &report.apart, |a| {
         a.row.to_string()
-    });
-    println!("{:>10}  records and {} ticks in the log", kept.records, kept.ticks);
-    list("lost: in the log, but in no table", &kept.missing, |p| format!("{} partition {} offset {}", p.topic, p.partition, p.offset));
+    })?;
+    tell!("{:>10}  records and {} ticks in the log", kept.records, kept.ticks)?;
+    list("lost: in the log, but in no table", &kept.missing, |p| format!("{} partition {} offset {}", p.topic, p.partition, p.offset))?;
+    Ok(())
 }
 
-fn list<T>(title: &str, findings: &Findings<T>, line: impl Fn(&T) -> String) {
-    println!("{:>10}  {title}", findings.count);
+fn list<T>(title: &str, findings: &Findings<T>, line: impl Fn(&T) -> String) -> Result<()> {
+    tell!("{:>10}  {title}", findings.count)?;
     for finding in &findings.first {
-        println!("            {}", line(finding));
+        tell!("            {}", line(finding))?;
     }
     let more = findings.count - findings.first.len() as u64;
     if more > 0 {
-        println!("            … and {more} more");
+        tell!("            … and {more} more")?;
     }
+    Ok(())
 }

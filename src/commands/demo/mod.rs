@@ -45,10 +45,11 @@ pub fn run(config: &Config, arguments: &Demo) -> Result<()> {
         faults: Faults { emergency_per_shift: EMERGENCY_PER_SHIFT, cleared_per_emergency: 0.0, ..Faults::light() },
         ..SimulatorConfig::default()
     })?;
-    eprintln!(
+    remark!(
         "A working day of {} technicians around Amsterdam, in about {} s.\n\
          phones ─► log (8 partitions) ─► processors ─► sinks ─► ClickHouse, all in this one process and its engine.\n",
-        arguments.technicians, arguments.seconds
+        arguments.technicians,
+        arguments.seconds
     );
     let mut pipeline = Pipeline::start(&config, Time::Events)?;
     let outcome = play(&mut pipeline, &config, simulator, arguments.seconds).and_then(|()| show(&mut pipeline, arguments.json));
@@ -56,7 +57,7 @@ pub fn run(config: &Config, arguments: &Demo) -> Result<()> {
     outcome?;
     stopped?;
     if !arguments.json {
-        try_next(&config.data_dir);
+        try_next(&config.data_dir)?;
     }
     Ok(())
 }
@@ -114,7 +115,7 @@ fn play(pipeline: &mut Pipeline, config: &Config, simulator: Simulator, seconds:
         };
         clock = from + played as i64;
     }
-    eprintln!("\nThe day is over. Phones that had no network upload late, for days; the clock runs on until nothing more can come.");
+    remark!("\nThe day is over. Phones that had no network upload late, for days; the clock runs on until nothing more can come.");
     let mut end = day_end + RUN_ON_US;
     for emission in emissions {
         end = end.max(emission.at + RUN_ON_US);
@@ -175,23 +176,23 @@ impl Teller {
             self.told_at = clock;
             let on_shift = self.on_shift.max(0);
             let bar = "▇".repeat((on_shift / 8) as usize);
-            eprintln!("  {}  {:>6} records, {:>4} jobs done, {on_shift:>4} on shift {bar}", self.clock(clock), self.events, self.jobs);
+            remark!("  {}  {:>6} records, {:>4} jobs done, {on_shift:>4} on shift {bar}", self.clock(clock), self.events, self.jobs);
         }
     }
 
     /// Tells of one thing that happened at `at`.
     fn say(&self, at: Timestamp, text: &str) {
-        eprintln!("  {}  {text}", self.clock(at));
+        remark!("  {}  {text}", self.clock(at));
     }
 
     fn sum_up(&self, elapsed: Duration, alerts: Option<String>) {
         let faults: u32 = self.faults.values().sum();
         let seconds = elapsed.as_secs_f64();
-        eprintln!(
+        remark!(
             "{} records played in {seconds:.0} s, {faults} of them faulty on purpose; every row that follows is in ClickHouse.",
             self.events
         );
-        eprintln!("Alerts: {}.\n", alerts.as_deref().unwrap_or("none"));
+        remark!("Alerts: {}.\n", alerts.as_deref().unwrap_or("none"));
     }
 
     /// Time of the simulated day.
@@ -254,25 +255,26 @@ fn show(pipeline: &mut Pipeline, json: bool) -> Result<()> {
             answer.insert(title.to_owned(), serde_json::Value::Array(rows));
         } else {
             let table = connection.query(&format!("{query} SETTINGS output_format_pretty_row_numbers = 0"), "PrettyCompactMonoBlock")?;
-            println!("{title}\n{}", String::from_utf8_lossy(&table));
+            tell!("{title}\n{}", String::from_utf8_lossy(&table))?;
         }
     }
     if json {
-        println!("{}", serde_json::Value::Object(answer));
+        tell!("{}", serde_json::Value::Object(answer))?;
     }
     Ok(())
 }
 
-fn try_next(folder: &Path) {
+fn try_next(folder: &Path) -> Result<()> {
     let program = std::env::args().next().unwrap_or_else(|| "fieldline".into());
     let sql = format!("{program} --data-dir {} sql", folder.display());
-    println!("What to try next:\n");
-    println!(
+    tell!("What to try next:\n")?;
+    tell!(
         "  {sql} \"SELECT technician_contact_id, shift_seconds, travel_seconds, jobs, anomalies FROM shifts ORDER BY jobs DESC LIMIT 10\""
-    );
-    println!(
+    )?;
+    tell!(
         "  {sql} \"SELECT visit_id, arrived_at, work_seconds, work_seconds_lo, work_seconds_hi, anomalies FROM visits WHERE work_seconds_quality != 'observed' LIMIT 10\""
-    );
-    println!("  {sql} \"SELECT reason, detail, topic, partition, offset FROM dead_letters LIMIT 10\"");
-    println!("  {program} --data-dir {} alerts list --all", folder.display());
+    )?;
+    tell!("  {sql} \"SELECT reason, detail, topic, partition, offset FROM dead_letters LIMIT 10\"")?;
+    tell!("  {program} --data-dir {} alerts list --all", folder.display())?;
+    Ok(())
 }
