@@ -70,18 +70,18 @@ pub(crate) fn take(
     match work {
         Work::Technicians(_) => {}
         Work::Incidents(state) => {
-            let reported = |any| match any {
-                &AnyRecord::OperationalEvent(ref event) => Some(Reported { event, content: content_hash(any), is_sos: sos.has(event) }),
+            let taken = read(record, any, |any| match any {
+                AnyRecord::OperationalEvent(event) => Some(Reported { event, content: content_hash(any), is_sos: sos.has(event) }),
                 _ => None,
-            };
-            state.apply(&read(record, any, reported), &mut found.incidents)?;
+            });
+            state.apply(&taken, &mut found.incidents)?;
         }
         Work::Queues(state) => {
-            let call = |any| match any {
-                &AnyRecord::CommunicationCall(ref call) => Some(call),
+            let taken = read(record, any, |any| match any {
+                AnyRecord::CommunicationCall(call) => Some(call),
                 _ => None,
-            };
-            state.apply(&read(record, any, call), &mut found.queues)?;
+            });
+            state.apply(&taken, &mut found.queues)?;
         }
     }
     Ok(())
