@@ -223,6 +223,9 @@ pub struct Signal<'a> {
     pub technician_contact_id: Option<TechnicianId>,
     /// By its event_type the event is an emergency of its own: an SOS, a panic button.
     pub is_emergency: bool,
+    /// Of an emergency that is the technician's: the alert that was opened for it, which may have another subject; `None`: that of the
+    /// technician.
+    pub alert_id: Option<Cow<'a, str>>,
 }
 
 impl Signal<'_> {

@@ -3,6 +3,7 @@
 use fieldline_schemas::events::{ActivityType, EventCategory, Severity};
 use fieldline_schemas::ids::{ContactId, EventId, TechnicianId, VisitId};
 use fieldline_schemas::{Anomalies, Timestamp};
+use uuid::Uuid;
 
 /// A position that was sent, checked only for A21.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +68,10 @@ pub struct SignalFact {
     pub imported: bool,
     /// Whether the event names the technician still. One that does not is only kept because it decides.
     pub names_technician: bool,
-    /// An SOS: an emergency of its own.
+    /// An SOS: an emergency of its own. Not where it names another technician by now.
     pub is_emergency: bool,
+    /// The subject of its alert, where that is another than the technician.
+    pub alert_subject: Option<Uuid>,
 }
 
 impl SignalFact {
@@ -80,8 +83,8 @@ impl SignalFact {
         severity: Severity,
         resolved_at: Option<Timestamp>,
     ) -> Self {
-        let (imported, names_technician, is_emergency) = (false, true, false);
-        Self { id, created_at, event_category, severity, resolved_at, resolved_by: None, imported, names_technician, is_emergency }
+        let (imported, names_technician, is_emergency, resolved_by, alert_subject) = (false, true, false, None, None);
+        Self { id, created_at, event_category, severity, resolved_at, resolved_by, imported, names_technician, is_emergency, alert_subject }
     }
 
     /// Whether it is of the kind that can end an emergency, or should have been one.

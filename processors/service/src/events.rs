@@ -13,10 +13,10 @@ use crate::error::ProcessorError;
 use crate::station::Work;
 use crate::worker::{Output, out_at};
 use fieldline_log::{AppendNumber, Destination, Record, TopicPartition};
-use fieldline_processors_core::events::{EventsError, Settings};
-use fieldline_processors_core::incidents::{self, Carried, Incidents};
+use fieldline_processors_core::events::{EventsError, Input, Record as Taken, Settings};
+use fieldline_processors_core::incidents::{self, Carried, Incidents, Reported};
 use fieldline_processors_core::partition::Position;
-use fieldline_processors_core::queues::{self, Queues};
+use fieldline_processors_core::queues::Queues;
 use fieldline_schemas::alerts::{Flag, FlagCode};
 use fieldline_schemas::events::Signal;
 use fieldline_schemas::{AnyRecord, SosTypes, Timestamp, Topic, content_hash};
@@ -40,13 +40,19 @@ impl Found {
 }
 
 /// The state of a partition, and from which append time on a successor replays it.
-pub(crate) fn begin(topic: Topic, config: &ProcessorConfig, left_at: Option<Position>, has_told_flags: bool) -> (Work, Option<Timestamp>) {
+pub(crate) fn begin(
+    topic: Topic,
+    config: &ProcessorConfig,
+    left_at: Option<Position>,
+    leans_on: Option<Timestamp>,
+    has_told_flags: bool,
+) -> (Work, Option<Timestamp>) {
     let flags = config.flags;
     let settings = Settings { epoch: config.epoch, definition: config.definition.number, flags };
     if topic == Topic::Operations {
         let state = left_at.map_or_else(|| Incidents::new(settings), |left_at| Incidents::rebuild(settings, left_at));
         let state = if has_told_flags { state } else { state.telling_flags_again() };
-        return (Work::Incidents(Box::new(state)), left_at.map(|left_at| Incidents::replay_from(left_at.clock)));
+        return (Work::Incidents(Box::new(state)), left_at.map(|left_at| Incidents::replay_from(left_at.clock, leans_on)));
     }
     let state = left_at.map_or_else(|| Queues::new(settings), |left_at| Queues::rebuild(settings, left_at));
     let state = if has_told_flags { state } else { state.telling_flags_again() };
@@ -61,27 +67,34 @@ pub(crate) fn take(
     sos: &SosTypes,
     found: &mut Found,
 ) -> Result<(), EventsError> {
-    let (offset, append_time) = (record.offset, record.append_time);
     match work {
         Work::Technicians(_) => {}
         Work::Incidents(state) => {
-            let input = match any {
-                Some(any @ AnyRecord::OperationalEvent(event)) => incidents::Input::Event(event, content_hash(any), sos.has(event)),
-                Some(AnyRecord::Tick(tick)) => incidents::Input::Tick { since: tick.since },
-                _ => incidents::Input::Nothing,
-            };
-            state.apply(&incidents::Record { offset, append_time, input }, &mut found.incidents)?;
+            let taken = read(record, any, |any| match any {
+                AnyRecord::OperationalEvent(event) => Some(Reported { event, content: content_hash(any), is_sos: sos.has(event) }),
+                _ => None,
+            });
+            state.apply(&taken, &mut found.incidents)?;
         }
         Work::Queues(state) => {
-            let input = match any {
-                Some(AnyRecord::CommunicationCall(call)) => queues::Input::Call(call),
-                Some(AnyRecord::Tick(tick)) => queues::Input::Tick { since: tick.since },
-                _ => queues::Input::Nothing,
-            };
-            state.apply(&queues::Record { offset, append_time, input }, &mut found.queues)?;
+            let taken = read(record, any, |any| match any {
+                AnyRecord::CommunicationCall(call) => Some(call),
+                _ => None,
+            });
+            state.apply(&taken, &mut found.queues)?;
         }
     }
     Ok(())
+}
+
+/// What a record says to a state whose events are `E`.
+fn read<'a, E>(record: &Record<'_>, any: Option<&'a AnyRecord<'a>>, event: impl FnOnce(&'a AnyRecord<'a>) -> Option<E>) -> Taken<E> {
+    let input = match any {
+        Some(AnyRecord::Tick(tick)) => Input::Tick { since: tick.since },
+        Some(any) => event(any).map_or(Input::Nothing, Input::Event),
+        None => Input::Nothing,
+    };
+    Taken { offset: record.offset, append_time: record.append_time, input }
 }
 
 /// The next instant at which time alone changes something.
@@ -90,6 +103,14 @@ pub(crate) fn next_due(work: &Work) -> Option<Timestamp> {
         Work::Technicians(partition) => [partition.next_due(), partition.unfinished_until()].into_iter().flatten().min(),
         Work::Incidents(state) => state.next_due(),
         Work::Queues(state) => state.next_due(),
+    }
+}
+
+/// The oldest append time on which the state leans beyond what every successor replays.
+pub(crate) fn leans_on(work: &Work) -> Option<Timestamp> {
+    match work {
+        Work::Incidents(state) => state.leans_on(),
+        Work::Technicians(_) | Work::Queues(_) => None,
     }
 }
 
@@ -113,7 +134,7 @@ impl Output {
         }
         let carried = found.incidents.carried.drain(..);
         let Some(AnyRecord::OperationalEvent(event)) = any else { return Ok(number) };
-        for Carried { technician, is_emergency } in carried {
+        for Carried { technician, is_emergency, alert_id } in carried {
             let signal = AnyRecord::Signal(Signal {
                 source_topic: Cow::Borrowed(Topic::Operations.name()),
                 source_partition: at.partition,
@@ -121,6 +142,7 @@ impl Output {
                 event: event.clone(),
                 technician_contact_id: (event.technician_contact_id != Some(technician)).then_some(technician),
                 is_emergency,
+                alert_id: alert_id.map(Cow::Owned),
             });
             number = self.append_to(Topic::Activity, Destination::ByKey, &signal, clock)?;
         }

@@ -10,8 +10,9 @@ use crate::error::ProcessorError;
 use crate::member::{Member, Stage, StageConfig};
 use crate::outlet::Outlet;
 use crate::stop::StopToken;
-use fieldline_log::{AppendNumber, Log, Record, TopicPartition};
+use fieldline_log::{AppendNumber, Destination, Log, Record, TopicPartition};
 use fieldline_processors_core::lifecycle::{Effects, Event, Lifecycle, Record as Input, Settings};
+use fieldline_schemas::alerts::FlagStanding;
 use fieldline_schemas::{AnyRecord, Codec, Timestamp, Topic, validate};
 use std::sync::Arc;
 
@@ -93,6 +94,13 @@ impl Stage for Lives {
         state.apply(&Input { offset: record.offset, append_time: record.append_time, event }, &mut effects)?;
         if !is_live {
             return Ok(None);
+        }
+        // What clears an emergency is told where the technician is; an alert that was opened under another name lies elsewhere.
+        if let Ok(any @ AnyRecord::Flag(flag)) = &checked
+            && flag.standing == FlagStanding::Cleared
+            && outlet.destination(Topic::AlertEvents, &flag.alert_id) != Destination::Partition(at.partition)
+        {
+            last = Some(outlet.append(Topic::AlertEvents, any, record.append_time)?);
         }
         for alert in effects.alerts {
             let as_of = alert.stamp.as_of;

@@ -19,6 +19,9 @@ pub struct Note {
     /// The hash of the settings of flags; absent where flags were not put out.
     #[serde(default)]
     pub flags_hash: Option<String>,
+    /// The oldest append time on which the state leans beyond what every successor replays; microseconds since 1970.
+    #[serde(default)]
+    pub leans_on_us: Option<i64>,
 }
 
 /// The hash of every setting of flags.

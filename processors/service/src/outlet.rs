@@ -44,14 +44,16 @@ impl Outlet {
         self.bytes.clear();
         self.codec.encode(record, &mut self.bytes);
         let key = key_of(record);
-        let count = self.partitions.iter().find(|(known, _)| *known == topic).map(|(_, count)| *count);
-        let destination = match (std::str::from_utf8(&key), count) {
-            (Ok(alert_id), Some(count)) => Destination::of_alert(alert_id, count),
-            _ => Destination::ByKey,
-        };
+        let destination = std::str::from_utf8(&key).map_or(Destination::ByKey, |alert_id| self.destination(topic, alert_id));
         let append = Append { destination, key: &key, value: &self.bytes, append_time: self.event_time.then_some(clock) };
         let appended = self.producer.append(&topic.full_name(&self.prefix), append);
         appended.map_err(|source| ProcessorError::Append { topic: topic.name(), source })
+    }
+
+    /// Where a record of an alert lies.
+    pub fn destination(&self, topic: Topic, alert_id: &str) -> Destination {
+        let count = self.partitions.iter().find(|(known, _)| *known == topic).map(|(_, count)| *count);
+        count.map_or(Destination::ByKey, |count| Destination::of_alert(alert_id, count))
     }
 
     /// Passes a beat of the watch on, in the partition of that number: each has an owner whose health it tells of.

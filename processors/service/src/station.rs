@@ -80,6 +80,7 @@ impl Station {
             partitions: description.partitions,
             released_through: None,
             flags_hash: Some(flags_hash(&config.flags)),
+            leans_on_us: None,
         };
         let mut has_told_flags = true;
         let left_at = match &committed {
@@ -90,6 +91,7 @@ impl Station {
                 }
                 let left = read_note(&at, committed, &note, &description)?;
                 note.released_through = left.released_through;
+                note.leans_on_us = left.leans_on_us;
                 has_told_flags = left.flags_hash == note.flags_hash;
                 Some(Position { offset: committed.offset, clock: Timestamp(left.clock_us) })
             }
@@ -116,7 +118,7 @@ impl Station {
             }
             (Topic::Activity, None) => (Work::Technicians(Box::new(Partition::new(settings))), watermarks.begin),
             (_, left_at) => {
-                let (work, from) = events::begin(topic, config, left_at, has_told_flags);
+                let (work, from) = events::begin(topic, config, left_at, note.leans_on_us.map(Timestamp), has_told_flags);
                 let from = from.map(|from| consumer.offset_for_time(&at, from)).transpose();
                 let from = from.map_err(ProcessorError::log("looking for the start of what is remembered of", &at))?;
                 let end = left_at.map_or(watermarks.begin, |left_at| left_at.offset);
@@ -171,6 +173,7 @@ impl Station {
         }
         self.progress.committed = Some(offset);
         self.note.clock_us = clock.0;
+        self.note.leans_on_us = events::leans_on(&self.work).map(|at| at.0);
         let metadata = serde_json::to_string(&self.note).unwrap_or_default();
         Some(Committed { offset, metadata })
     }

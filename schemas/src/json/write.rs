@@ -55,5 +55,6 @@ fn put_signal(signal: &Signal<'_>, out: &mut String) -> Result<(), Fault> {
     put_field(&signal.source_offset, "source_offset", out)?;
     put_field(&signal.event, "operational_event", out)?;
     put_field(&signal.technician_contact_id, "technician_contact_id", out)?;
-    put_field(&signal.is_emergency, "is_emergency", out)
+    put_field(&signal.is_emergency, "is_emergency", out)?;
+    put_field(&signal.alert_id, "alert_id", out)
 }

@@ -54,8 +54,11 @@ const fn json(kind: Kind) -> &'static str {
 }
 
 /// What earlier releases wrote: every published version but the current one. Logs outlive releases.
-pub const EARLIER: &[(Kind, &str)] =
-    &[(Kind::Flag, include_str!("../../avro/published/flag/1.avsc")), (Kind::Signal, include_str!("../../avro/published/signal/1.avsc"))];
+pub const EARLIER: &[(Kind, &str)] = &[
+    (Kind::Flag, include_str!("../../avro/published/flag/1.avsc")),
+    (Kind::Signal, include_str!("../../avro/published/signal/1.avsc")),
+    (Kind::Signal, include_str!("../../avro/published/signal/2.avsc")),
+];
 
 /// The embedded schemas, parsed once.
 #[expect(clippy::expect_used, reason = "the files are part of the program, and a test parses each")]

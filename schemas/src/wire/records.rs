@@ -46,7 +46,7 @@ macro_rules! each_record {
             Silence<'a> [] {
                 id, revision, voided, created_at, until, flag, technician_contact_id, team, actor_contact_id, note,
             }
-            Signal<'a> [] { source_topic, source_partition, source_offset, event, technician_contact_id, is_emergency, }
+            Signal<'a> [] { source_topic, source_partition, source_offset, event, technician_contact_id, is_emergency, alert_id, }
             Clearance<'a> [] { id, technician_contact_id, alert_id, created_at, reason, actor_contact_id, }
             Tick [] { since, }
             RecomputeRequest [] { technician_contact_id, event_ids, from, to, partition, offset, clock, caused_by, }

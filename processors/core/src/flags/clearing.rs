@@ -5,11 +5,11 @@
 
 use super::emergency::Emergency;
 use super::reasoning;
-use super::standing::Flags;
+use super::standing::{Flags, alert_id};
 use crate::facts::SignalFact;
 use crate::partition::{Claim, Inserted, Window};
 use fieldline_schemas::Timestamp;
-use fieldline_schemas::alerts::{Flag, FlagStanding};
+use fieldline_schemas::alerts::{Flag, FlagCode, FlagStanding};
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::time::MINUTE_US;
 
@@ -54,20 +54,14 @@ impl Flags {
         late_us: i64,
         flags: &mut Vec<Flag<'static>>,
     ) {
-        let SignalFact { resolved_at, resolved_by, imported, names_technician, is_emergency, .. } = claim.fact;
-        if !matches!(inserted, Inserted::Decides { .. }) || claim.voided || imported || !names_technician {
+        let SignalFact { resolved_at, resolved_by, imported, names_technician, .. } = claim.fact;
+        if !matches!(inserted, Inserted::Decides { .. }) || claim.voided || imported {
             return;
         }
         let clock = window.clock();
-        // Its alert was opened where the event came from, and is closed there by the event's own resolution.
-        if is_emergency {
-            match self.emergencies.iter_mut().find(|known| known.id == claim.id && known.appended >= window.markers_from()) {
-                Some(known) => known.appended = clock,
-                None => {
-                    self.emergencies.retain(|known| known.appended >= window.markers_from());
-                    self.emergencies.push(Emergency::new(claim.id, claim.fact.created_at, clock, late_us));
-                }
-            }
+        self.sos(technician, claim, window, late_us);
+        if !names_technician {
+            return;
         }
         let Some(resolved_at) = resolved_at.filter(|at| claim.fact.is_grave() && *at <= clock + RESOLVED_AHEAD_US) else { return };
         let seen = self.first_seen(claim.id, resolved_at, window);
@@ -78,11 +72,35 @@ impl Flags {
         };
         for emergency in self.emergencies.iter_mut().filter(ended) {
             emergency.cleared_through = resolved_at;
-            flags.push(Flag {
+            let flag = Flag {
                 resolved_at: Some(resolved_at),
                 resolved_by_contact_id: resolved_by,
                 ..emergency.flag(technician, clock, FlagStanding::Cleared, reasoning::cleared(resolved_at))
-            });
+            };
+            if let Some(subject) = emergency.sos.filter(|subject| *subject != technician.0) {
+                flags.push(Flag { alert_id: alert_id(FlagCode::S1, TechnicianId(subject), emergency.id), ..flag.clone() });
+            }
+            // Beside an alert of another subject: a publisher's lane may have told of it under the technician's name as well.
+            flags.push(flag);
+        }
+    }
+
+    /// An SOS is the emergency of whom it names; where an update names nobody, of whom it named last. Its alert was opened where the
+    /// event came from, and is closed there by the event's own resolution.
+    fn sos(&mut self, technician: TechnicianId, claim: &Claim<SignalFact>, window: Window, late_us: i64) {
+        let SignalFact { created_at, names_technician, is_emergency, alert_subject, .. } = claim.fact;
+        let sos = Some(alert_subject.unwrap_or(technician.0));
+        let is_kept = |known: &Emergency| known.appended >= window.markers_from();
+        if !is_emergency {
+            self.emergencies.retain(|known| known.id != claim.id || known.sos.is_none());
+        } else if names_technician {
+            match self.emergencies.iter_mut().find(|known| known.id == claim.id && is_kept(known)) {
+                Some(known) => (known.appended, known.sos) = (window.clock(), sos),
+                None => {
+                    self.emergencies.retain(is_kept);
+                    self.emergencies.push(Emergency::new(claim.id, created_at, window.clock(), late_us, sos));
+                }
+            }
         }
     }
 }

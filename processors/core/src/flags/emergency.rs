@@ -9,6 +9,7 @@ use fieldline_schemas::events::{ActivityType, Severity};
 use fieldline_schemas::ids::{EventId, TechnicianId};
 use fieldline_schemas::{Timestamp, Version};
 use std::borrow::Cow;
+use uuid::Uuid;
 
 /// An emergency that was told of. Kept as long as the marker of its record, and for the same reason.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +23,15 @@ pub(super) struct Emergency {
     is_voided: bool,
     /// The latest resolution of an operational event that was told to end it.
     pub cleared_through: Timestamp,
+    /// Of an SOS: the subject of its alert, which belongs to where the event came from.
+    pub sos: Option<Uuid>,
 }
 
 impl Emergency {
-    pub fn new(id: EventId, about_at: Timestamp, clock: Timestamp, late_us: i64) -> Self {
+    /// `sos`: of an operational event, the subject of its alert.
+    pub fn new(id: EventId, about_at: Timestamp, clock: Timestamp, late_us: i64, sos: Option<Uuid>) -> Self {
         let is_late = clock.since(about_at) > late_us;
-        Self { id, appended: clock, opened_at: clock, about_at, is_late, is_voided: false, cleared_through: Timestamp::MIN }
+        Self { id, appended: clock, opened_at: clock, about_at, is_late, is_voided: false, cleared_through: Timestamp::MIN, sos }
     }
 
     pub fn flag(&self, technician: TechnicianId, clock: Timestamp, standing: FlagStanding, reasoning: String) -> Flag<'static> {
@@ -81,7 +85,7 @@ impl Flags {
                     return;
                 }
                 self.emergencies.retain(|known| known.appended >= window.markers_from());
-                let emergency = Emergency::new(claim.id, claim.own, clock, late_us);
+                let emergency = Emergency::new(claim.id, claim.own, clock, late_us, None);
                 self.emergencies.push(emergency);
                 (emergency, FlagStanding::Raised)
             }

@@ -40,8 +40,12 @@ pub(super) struct Incident {
     pub earlier: Vec<u128>,
     /// Whom it names, unless it is void.
     pub technician: Option<TechnicianId>,
-    /// When what stands was appended, or a copy of it.
+    /// When the first record of it came that is remembered.
+    pub born: Timestamp,
+    /// When what stands was appended, or a copy of it; of an SOS any record of it.
     pub appended: Timestamp,
+    /// A record of it was an SOS, whether it stood or not: every record of it is remembered from then on, and a successor reads them all.
+    pub leans: bool,
     pub is_resolved: bool,
     /// Of an event that was told as an emergency.
     pub sos: Option<Box<Sos>>,

@@ -5,15 +5,15 @@
 //! record ─► clock ─► timers that fell due (S13) ─► does the update stand? ─┬─► signals, into the logs of technicians
 //!                                                                         └─► S1 of an SOS · S13
 //! ```
-//! Of each event the update that stands is remembered, for as long as a technician's log remembers it. Whoever replays that much
-//! goes on with the same outputs as one that never stopped.
+//! Of each event the update that stands is remembered, for as long as a technician's log remembers it. Whoever replays that much, and
+//! what an SOS leans on beyond it, goes on with the same outputs as one that never stopped.
 
 mod incident;
 mod sos;
 mod unresolved;
 
-use crate::events::{EventsError, Settings};
-use crate::partition::{GAP_US, MARKERS_US, Position};
+use crate::events::{EventsError, Input, Outputs, Progress, Settings};
+use crate::partition::{MARKERS_US, Position};
 use fieldline_schemas::alerts::Flag;
 use fieldline_schemas::events::OperationalEvent;
 use fieldline_schemas::ids::{EventId, TechnicianId};
@@ -30,29 +30,24 @@ const STEP_RECORD: u8 = 1;
 const STEP_AGAIN: u8 = 2;
 
 /// A record of the partition.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    pub offset: i64,
-    pub append_time: Timestamp,
-    pub input: Input<'a>,
-}
+pub type Record<'a> = crate::events::Record<Reported<'a>>;
 
-/// What it says.
+/// An event or an update of it.
 #[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// An event or an update of it, its content hash, and whether it is an SOS.
-    Event(&'a OperationalEvent<'a>, u128, bool),
-    /// Time passes; the writer vouches for the time from `since` on.
-    Tick { since: Option<Timestamp> },
-    /// What could not be understood moves the clock, and nothing else.
-    Nothing,
+pub struct Reported<'a> {
+    pub event: &'a OperationalEvent<'a>,
+    /// The hash of what it says.
+    pub content: u128,
+    pub is_sos: bool,
 }
 
 /// That the record's own event is to be carried into a technician's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     pub technician: TechnicianId,
     pub is_emergency: bool,
+    /// Of an emergency that is this technician's: its alert.
+    pub alert_id: Option<String>,
 }
 
 /// What follows from a record, in the order in which it is to be appended. The runner empties it.
@@ -72,15 +67,13 @@ impl Effects {
 #[derive(Debug)]
 pub struct Incidents {
     settings: Settings,
-    clock: Option<Timestamp>,
+    progress: Progress,
     incidents: BTreeMap<EventId, Incident>,
     /// When what stands was appended, in that order.
     remembered: VecDeque<(Timestamp, EventId)>,
     timers: BTreeSet<(Timestamp, EventId)>,
-    /// Until this offset the log is replayed: nothing is put out.
-    replay_until: Option<i64>,
-    /// Whoever was here before put out the flags by the same settings.
-    has_told_flags: bool,
+    /// Since when an SOS is remembered.
+    emergencies: BTreeSet<(Timestamp, EventId)>,
 }
 
 /// The moment of a record.
@@ -96,30 +89,35 @@ impl Incidents {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            clock: None,
+            progress: Progress::default(),
             incidents: BTreeMap::new(),
             remembered: VecDeque::new(),
             timers: BTreeSet::new(),
-            replay_until: None,
-            has_told_flags: true,
+            emergencies: BTreeSet::new(),
         }
     }
 
-    /// A partition that was read up to `committed`. It is to be fed every record from `replay_from(committed.clock)` on; outputs
-    /// begin with the record at `committed`.
+    /// A partition that was read up to `committed`. It is to be fed every record from `replay_from` on; outputs begin with the record
+    /// at `committed`.
     pub fn rebuild(settings: Settings, committed: Position) -> Self {
-        Self { replay_until: Some(committed.offset), ..Self::new(settings) }
+        Self { progress: Progress::after(committed), ..Self::new(settings) }
     }
 
     /// Whoever was here before had other settings of flags, or none: after the replay what is true is put out again.
     #[must_use]
     pub fn telling_flags_again(self) -> Self {
-        Self { has_told_flags: false, ..self }
+        Self { progress: self.progress.telling_again(), ..self }
     }
 
-    /// The append time from which records must be replayed to rebuild the state at `clock`.
-    pub fn replay_from(clock: Timestamp) -> Timestamp {
-        clock - REMEMBERED_US
+    /// The append time from which records must be replayed to rebuild the state at `clock`, which leant on records from `leans_on` on.
+    pub fn replay_from(clock: Timestamp, leans_on: Option<Timestamp>) -> Timestamp {
+        leans_on.into_iter().fold(clock - REMEMBERED_US, Timestamp::min)
+    }
+
+    /// The oldest append time on which what is remembered leans, however long ago: an SOS is the alert that its first record opened, for
+    /// as long as updates of it come. Whoever commits notes it for a successor.
+    pub fn leans_on(&self) -> Option<Timestamp> {
+        self.emergencies.first().map(|(born, _)| *born)
     }
 
     /// The next instant at which time alone changes something.
@@ -130,45 +128,44 @@ impl Incidents {
     /// Takes the next record of the log.
     pub fn apply(&mut self, record: &Record<'_>, effects: &mut Effects) -> Result<(), EventsError> {
         let (flags, carried) = (effects.flags.len(), effects.carried.len());
-        let before = self.clock.unwrap_or(record.append_time);
-        let clock = before.max(record.append_time);
-        self.clock = Some(clock);
-        let is_vouched = matches!(record.input, Input::Tick { since: Some(since) } if since <= before);
+        let moved = self.progress.advance(record);
+        let clock = moved.clock;
         let timed = self.settings.version(record.offset, STEP_TIMER)?;
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= clock) {
-            self.fire(due, id, timed, (!is_vouched && clock.since(due) > GAP_US).then_some(clock), effects);
+            self.fire(due, id, timed, moved.stepped_over(due).then_some(clock), effects);
         }
         self.forget(clock);
-        if let Input::Event(event, content, is_sos) = record.input {
+        if let Input::Event(reported) = record.input {
             let moment = Moment { clock, version: self.settings.version(record.offset, STEP_RECORD)? };
-            self.take(event, content, is_sos, record.offset, moment, effects);
+            self.take(reported, record.offset, moment, effects);
         }
-        match self.replay_until {
-            Some(until) if record.offset < until => {
+        match self.progress.outputs(record.offset) {
+            Outputs::Suppressed => {
                 effects.flags.truncate(flags);
                 effects.carried.truncate(carried);
             }
-            Some(_) => {
-                self.replay_until = None;
-                if !self.has_told_flags {
-                    self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects);
-                }
-            }
-            None => {}
+            Outputs::Told => {}
+            Outputs::ToldAgain => self.tell_again(Moment { clock, version: self.settings.version(record.offset, STEP_AGAIN)? }, effects),
         }
         Ok(())
     }
 
-    fn take(&mut self, event: &OperationalEvent<'_>, content: u128, is_sos: bool, offset: i64, moment: Moment, effects: &mut Effects) {
+    fn take(&mut self, reported: Reported<'_>, offset: i64, moment: Moment, effects: &mut Effects) {
+        let Reported { event, content, is_sos } = reported;
         let id = event.common.id;
         let rank = Rank::of(event, offset);
         let known = self.incidents.remove(&id);
         if let Some(mut known) = known.clone().filter(|known| known.rank > rank || known.has(&rank, content)) {
+            if let Some(sos) = &mut known.sos {
+                sos.note_lane(event, is_sos);
+            }
+            known.leans |= is_sos;
             // A copy keeps what stands in memory, as it would be what a replay finds first.
-            if known.content == content && known.rank.is_alike(&rank) {
+            if known.leans || known.content == content && known.rank.is_alike(&rank) {
                 known.appended = moment.clock;
                 self.remembered.push_back((moment.clock, id));
             }
+            self.emergencies.extend(known.leans.then_some((known.born, id)));
             self.incidents.insert(id, known);
             return;
         }
@@ -176,23 +173,31 @@ impl Incidents {
         let mut earlier = alike.map_or(Vec::new(), |known| [&known.earlier[..], &[known.content]].concat());
         earlier.drain(..earlier.len().saturating_sub(EARLIER_MAX));
         let names = event.technician_contact_id;
-        let named = known.as_ref().and_then(|known| known.technician);
         // Whoever was named before hears that this is over, or what became of it.
+        let was_sos = known.as_ref().and_then(|known| known.sos.as_deref());
+        let named = known.as_ref().and_then(|known| was_sos.map_or(known.technician, |sos| sos.technician));
         let concerned = names.into_iter().chain(named.filter(|named| Some(*named) != names));
-        // Whatever type an update of an SOS has: it is S1 already, and never also S10.
-        let is_emergency = is_sos || known.as_ref().is_some_and(|known| known.sos.is_some());
-        effects.carried.extend(concerned.map(|technician| Carried { technician, is_emergency }));
         let mut incident = Incident {
             rank,
             content,
             earlier,
             technician: names.filter(|_| !event.common.voided),
+            born: known.as_ref().map_or(moment.clock, |known| known.born),
             appended: moment.clock,
+            leans: is_sos || known.as_ref().is_some_and(|known| known.leans),
             is_resolved: event.resolved_at.is_some(),
             sos: known.as_ref().and_then(|known| known.sos.clone()),
             unresolved: None,
         };
         incident.sos(event, is_sos, moment, &self.settings.flags, effects);
+        let sos = incident.sos.as_deref();
+        self.emergencies.extend(incident.leans.then_some((incident.born, id)));
+        effects.carried.extend(concerned.map(|technician| Carried {
+            technician,
+            // Whatever type an update of an SOS has: it is S1 already, and never also S10.
+            is_emergency: is_sos || sos.is_some(),
+            alert_id: sos.filter(|sos| sos.technician == Some(technician)).map(|sos| sos.alert_id(id)),
+        }));
         let due = known.as_ref().and_then(|known| known.unresolved.as_ref()?.due);
         incident.unresolved(known.as_ref(), event, is_sos, moment, &self.settings.flags, effects);
         self.reschedule(id, due, incident.unresolved.as_ref().and_then(|unresolved| unresolved.due));
@@ -223,6 +228,7 @@ impl Incidents {
                 && let Some(gone) = self.incidents.remove(&id)
             {
                 self.reschedule(id, gone.unresolved.and_then(|unresolved| unresolved.due), None);
+                self.emergencies.remove(&(gone.born, id));
             }
         }
     }

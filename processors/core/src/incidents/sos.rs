@@ -11,12 +11,20 @@ use fieldline_schemas::Timestamp;
 use fieldline_schemas::alerts::{Flag, FlagCode, FlagStanding};
 use fieldline_schemas::events::OperationalEvent;
 use fieldline_schemas::ids::{EventId, TechnicianId};
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// So many names of one SOS are told apart.
+const SUBJECTS_MAX: usize = 8;
 
 /// What was told of an SOS.
 #[derive(Clone, Debug)]
 pub(super) struct Sos {
-    /// Whom its first record named; the alert keeps its id when a later one names somebody else.
-    technician: Option<TechnicianId>,
+    /// Of its alert: whom its first record named, else the event; that stays when a later one names somebody else. After it those under
+    /// whose names a publisher's lane may have told of it too.
+    subjects: Vec<Uuid>,
+    /// Whose emergency it is: whom it named last.
+    pub technician: Option<TechnicianId>,
     opened_at: Timestamp,
     about_at: Timestamp,
     is_late: bool,
@@ -26,8 +34,11 @@ pub(super) struct Sos {
 }
 
 impl Sos {
+    pub fn alert_id(&self, id: EventId) -> String {
+        alert_id(self.subjects.first().copied().unwrap_or(id.0), id)
+    }
+
     fn flag(&self, id: EventId, standing: FlagStanding, moment: Moment, reasoning: String) -> Flag<'static> {
-        let subject = self.technician.map_or(id.0, |technician| technician.0);
         Flag {
             standing,
             technician_contact_id: self.technician,
@@ -35,17 +46,50 @@ impl Sos {
             opened_at: self.opened_at,
             about_at: self.about_at,
             is_late: self.is_late,
-            ..flag(format!("S1:{subject}:{id}"), FlagCode::S1, moment.clock, moment.version, reasoning)
+            ..flag(self.alert_id(id), FlagCode::S1, moment.clock, moment.version, reasoning)
+        }
+    }
+
+    /// The same under every name.
+    fn tell(&self, id: EventId, flag: &Flag<'static>, effects: &mut Effects) {
+        let named = |subject: &Uuid| Flag { alert_id: Cow::Owned(alert_id(*subject, id)), ..flag.clone() };
+        effects.flags.extend(self.subjects.iter().map(named));
+    }
+
+    /// Notes under whose name the lane has a record, whether it stands or not: it goes there as a first report.
+    pub fn note_lane(&mut self, event: &OperationalEvent<'_>, is_sos: bool) {
+        let common = &event.common;
+        let is_first_report = is_sos && common.revision == 0 && !common.voided && !common.imported && event.resolved_at.is_none();
+        let subject = subject(event);
+        if is_first_report && self.subjects.len() < SUBJECTS_MAX && !self.subjects.contains(&subject) {
+            self.subjects.push(subject);
         }
     }
 }
 
+/// As the lane names it.
+fn subject(event: &OperationalEvent<'_>) -> Uuid {
+    event.technician_contact_id.map_or(event.common.id.0, |technician| technician.0)
+}
+
+fn alert_id(subject: Uuid, id: EventId) -> String {
+    format!("S1:{subject}:{id}")
+}
+
 impl Incident {
-    /// Tells of it once for each id; of its void; and of its resolution; of a later one too, since presses counted on it may lie in between.
+    /// Tells of it once for each id; of whom it names since; of its void; and of its resolution; of a later one too, since presses
+    /// counted on it may lie in between.
     pub fn sos(&mut self, event: &OperationalEvent<'_>, is_sos: bool, moment: Moment, settings: &FlagSettings, effects: &mut Effects) {
         let common = &event.common;
-        if self.sos.is_none() && is_sos && !common.voided && !common.imported {
+        let what = || {
+            let (what, system) =
+                (quoted(event.event_type.as_deref(), "event"), quoted(event.source_system.as_deref(), "an unnamed system"));
+            reasoning::emergency(&format!("SOS {what} of {system}"), common.created_at, moment.clock)
+        };
+        let is_alive = !common.voided && !common.imported;
+        if self.sos.is_none() && is_sos && is_alive {
             let sos = Sos {
+                subjects: vec![subject(event)],
                 technician: event.technician_contact_id,
                 opened_at: moment.clock,
                 about_at: common.created_at,
@@ -53,30 +97,32 @@ impl Incident {
                 is_voided: false,
                 cleared_through: Timestamp::MIN,
             };
-            let what = format!(
-                "SOS {} of {}",
-                quoted(event.event_type.as_deref(), "event"),
-                quoted(event.source_system.as_deref(), "an unnamed system")
-            );
-            let raised = sos.flag(common.id, FlagStanding::Raised, moment, reasoning::emergency(&what, common.created_at, moment.clock));
-            effects.flags.push(Flag { visit_id: event.visit_id, ..raised });
+            effects.flags.push(Flag { visit_id: event.visit_id, ..sos.flag(common.id, FlagStanding::Raised, moment, what()) });
             self.sos = Some(Box::new(sos));
         }
         let Some(sos) = &mut self.sos else { return };
+        sos.note_lane(event, is_sos);
+        // An update that names nobody leaves it with whom it named last.
+        let technician = event.technician_contact_id.filter(|_| is_alive).or(sos.technician);
+        if technician != sos.technician {
+            sos.technician = technician;
+            effects.flags.push(Flag { visit_id: event.visit_id, ..sos.flag(common.id, FlagStanding::Raised, moment, what()) });
+        }
         if common.voided && !std::mem::replace(&mut sos.is_voided, true) {
-            effects.flags.push(sos.flag(common.id, FlagStanding::Voided, moment, "the sender withdrew the event".to_owned()));
+            sos.tell(common.id, &sos.flag(common.id, FlagStanding::Voided, moment, "the sender withdrew the event".to_owned()), effects);
         }
         let is_believable = |at: &Timestamp| (common.created_at..=moment.clock + RESOLVED_AHEAD_US).contains(at);
-        let resolved_at = event.resolved_at.filter(is_believable).filter(|_| !common.voided && !common.imported);
+        let resolved_at = event.resolved_at.filter(is_believable).filter(|_| is_alive);
         if let Some(resolved_at) = resolved_at
             && sos.cleared_through < resolved_at
         {
             sos.cleared_through = resolved_at;
-            effects.flags.push(Flag {
+            let cleared = Flag {
                 resolved_at: Some(resolved_at),
                 resolved_by_contact_id: event.resolved_by_contact_id,
                 ..sos.flag(common.id, FlagStanding::Cleared, moment, reasoning::cleared(resolved_at))
-            });
+            };
+            sos.tell(common.id, &cleared, effects);
         }
     }
 }

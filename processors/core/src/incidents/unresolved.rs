@@ -78,19 +78,25 @@ impl Incident {
             return;
         }
         let at = event.resolved_at.filter(|_| !common.voided);
-        if let Some(known) = known.filter(|known| known.opened_at.is_some()) {
-            let standing = match at {
-                Some(at) if known.opened_at.is_some_and(|opened_at| at < opened_at) => FlagStanding::LateArrival,
-                Some(_) => FlagStanding::Activity,
-                None if common.voided => FlagStanding::Voided,
-                None => FlagStanding::Amended,
-            };
+        let was_told = known.filter(|known| known.opened_at.is_some());
+        let standing = match at {
+            Some(at) if was_told.and_then(|known| known.opened_at).is_some_and(|opened_at| at < opened_at) => FlagStanding::LateArrival,
+            Some(_) => FlagStanding::Activity,
+            None if common.voided => FlagStanding::Voided,
+            None => FlagStanding::Amended,
+        };
+        if let Some(known) = was_told {
             let untrue = known.flag(common.id, standing, moment.clock, moment.version, ended(at));
             effects.flags.push(Flag { caused_by: Some(common.id), ..untrue });
-        } else if before.is_none() && is_critical && at.is_some() && moment.clock.since(common.created_at) > REMEMBERED_US {
-            // Whether it was told of is forgotten by now.
+        } else if before.is_none() && !common.imported && self.sos.is_none() && moment.clock.since(common.created_at) > REMEMBERED_US {
+            // Whether it was told of is forgotten by now. An upload of history is not: it was recorded before anybody could be told.
+            let recorded_at = common.recorded_at.unwrap_or(common.created_at);
+            let is_update = common.revision > 0 || common.voided || recorded_at.since(common.created_at) >= settings.unresolved_us;
+            let is_end = is_update || is_critical && at.is_some();
+            if !is_end {
+                return;
+            }
             let forgotten = flag(format!("S13:{0}:{0}", common.id), FlagCode::S13, moment.clock, moment.version, ended(at));
-            let standing = FlagStanding::Activity;
             let technician_contact_id = self.technician;
             effects.flags.push(Flag {
                 standing,

@@ -14,6 +14,7 @@
 
 mod cleared;
 mod entry;
+mod moved;
 mod steps;
 
 use entry::{Entry, open_again};

@@ -97,6 +97,7 @@ impl Lifecycle {
         let Some(entry) = self.entries.get_mut(&*flag.alert_id) else { return };
         let was_voided = std::mem::replace(&mut entry.is_voided, false);
         let Body::Alert(alert) = &mut entry.body else { return };
+        let technician = alert.technician_contact_id;
         let (is_changed, before) = update(alert, flag);
         alert.is_voided = false;
         let is_worse = alert.severity > before && alert.state != AlertState::Resolved;
@@ -106,6 +107,9 @@ impl Lifecycle {
         if is_changed || was_voided {
             let cause = if was_voided { "restored" } else { flag.origin.symbol() };
             entry.step(step, Why::of(cause, flag.caused_by), moment, effects, |alert| alert.notification += u32::from(pages));
+        }
+        if flag.flag == FlagCode::S1 && technician != flag.technician_contact_id {
+            self.moved(&flag.alert_id, technician, flag.caused_by, moment, effects);
         }
     }
 

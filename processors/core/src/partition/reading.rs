@@ -9,7 +9,8 @@ use crate::facts::{ActivityFact, ClearanceFact, Position, ShiftPlanFact, SignalF
 use crate::flags::Device;
 use fieldline_schemas::events::{ActivityType, Clearance, Location, ShiftPlan, Signal, TechnicianActivity, VisitPlan};
 use fieldline_schemas::ids::EventId;
-use fieldline_schemas::{Anomalies, Anomaly, AnyRecord, Timestamp, content_hash, location_is_valid, stop_duration_us};
+use fieldline_schemas::{Anomalies, Anomaly, AnyRecord, Timestamp, content_hash, location_is_valid, stop_duration_us, subject_of};
+use uuid::Uuid;
 
 /// Bits of a log offset in the order of signals; a partition number takes the 16 above.
 const OFFSET_BITS: u32 = 48;
@@ -96,11 +97,15 @@ fn signal(signal: &Signal<'_>, received_at: Timestamp) -> Claim<SignalFact> {
     let ordered_time = (time.0 as u64) ^ (1 << 63);
     let partition = signal.source_partition as u16;
     let place = u64::from(partition) << OFFSET_BITS | (signal.source_offset as u64 & ((1 << OFFSET_BITS) - 1));
+    let technician = signal.technician();
+    let names_another = event.technician_contact_id.is_some_and(|named| Some(named) != technician);
+    let alert_subject = signal.alert_id.as_deref().and_then(subject_of).and_then(|subject| Uuid::parse_str(subject).ok());
     let fact = SignalFact {
         resolved_by: event.resolved_by_contact_id,
         imported: common.imported,
-        names_technician: event.technician_contact_id.is_some() && event.technician_contact_id == signal.technician(),
-        is_emergency: signal.is_emergency,
+        names_technician: event.technician_contact_id.is_some() && !names_another,
+        is_emergency: signal.is_emergency && !names_another,
+        alert_subject: alert_subject.filter(|subject| technician.is_none_or(|technician| technician.0 != *subject)),
         ..SignalFact::new(common.id, common.created_at, event.event_category, event.severity, event.resolved_at)
     };
     Claim {
@@ -122,7 +127,7 @@ fn clearance(clearance: &Clearance<'_>, emergency_id: EventId, content: u128) ->
 fn emergency_id(alert_id: &str) -> Option<EventId> {
     let (alert, cause) = alert_id.rsplit_once(':')?;
     alert.starts_with("S1:").then_some(())?;
-    uuid::Uuid::parse_str(cause).ok().map(EventId)
+    Uuid::parse_str(cause).ok().map(EventId)
 }
 
 fn position(location: &Location<'_>, definition: &Definition) -> Option<Position> {

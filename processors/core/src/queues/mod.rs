@@ -12,9 +12,9 @@
 mod call;
 mod queue;
 
-use crate::events::{EventsError, Settings};
+use crate::events::{EventsError, Input, Moved, Outputs, Progress, Settings};
 use crate::flags::FlagSettings;
-use crate::partition::{GAP_US, Position};
+use crate::partition::Position;
 use call::{Call, Counts};
 use fieldline_schemas::alerts::{Flag, FlagCode, FlagOrigin, FlagStanding};
 use fieldline_schemas::events::{CommunicationCall, Severity};
@@ -30,39 +30,18 @@ use xxhash_rust::xxh3::xxh3_64;
 const SUBJECT_BYTES_MAX: usize = 200;
 
 /// A record of the partition.
-#[derive(Clone, Copy, Debug)]
-pub struct Record<'a> {
-    pub offset: i64,
-    pub append_time: Timestamp,
-    pub input: Input<'a>,
-}
-
-/// What it says.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    Call(&'a CommunicationCall<'a>),
-    /// Time passes; the writer vouches for the time from `since` on.
-    Tick {
-        since: Option<Timestamp>,
-    },
-    /// What could not be understood moves the clock, and nothing else.
-    Nothing,
-}
+pub type Record<'a> = crate::events::Record<&'a CommunicationCall<'a>>;
 
 /// The queues of one partition.
 #[derive(Debug)]
 pub struct Queues {
     settings: Settings,
-    clock: Option<Timestamp>,
+    progress: Progress,
     queues: BTreeMap<Box<str>, Queue>,
     /// Until then nothing is told of as below: what would change that may be held up.
     hold_until: Timestamp,
     /// Before this no queue needs to be looked at.
     quiet_until: Timestamp,
-    /// Until this offset the log is replayed: nothing is put out.
-    replay_until: Option<i64>,
-    /// Whoever was here before put out the flags by the same settings.
-    has_told_flags: bool,
     /// Outputs of this record so far.
     step: u8,
 }
@@ -72,12 +51,10 @@ impl Queues {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            clock: None,
+            progress: Progress::default(),
             queues: BTreeMap::new(),
             hold_until: Timestamp::MIN,
             quiet_until: Timestamp::MIN,
-            replay_until: None,
-            has_told_flags: true,
             step: 0,
         }
     }
@@ -85,13 +62,13 @@ impl Queues {
     /// A partition that was read up to `committed`. It is to be fed every record from `replay_from` on; outputs begin with the
     /// record at `committed`.
     pub fn rebuild(settings: Settings, committed: Position) -> Self {
-        Self { replay_until: Some(committed.offset), ..Self::new(settings) }
+        Self { progress: Progress::after(committed), ..Self::new(settings) }
     }
 
     /// Whoever was here before had other settings of flags, or none: after the replay what is true is put out again.
     #[must_use]
     pub fn telling_flags_again(self) -> Self {
-        Self { has_told_flags: false, ..self }
+        Self { progress: self.progress.telling_again(), ..self }
     }
 
     /// The append time from which records must be replayed to rebuild the state at `clock`: a window before its day.
@@ -101,7 +78,7 @@ impl Queues {
 
     /// The next instant at which time alone changes something.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let clock = self.clock?;
+        let clock = self.progress.clock()?;
         let flags = &self.settings.flags;
         let due = |queue: &Queue| {
             let second = queue.touched.map(|(at, _)| Timestamp((at.second() + 1) * SECOND_US));
@@ -117,25 +94,18 @@ impl Queues {
     pub fn apply(&mut self, record: &Record<'_>, effects: &mut Vec<Flag<'static>>) -> Result<(), EventsError> {
         let first = effects.len();
         self.step = 0;
-        let before = self.clock.unwrap_or(record.append_time);
-        let clock = before.max(record.append_time);
-        self.clock = Some(clock);
-        let is_vouched = matches!(record.input, Input::Tick { since: Some(since) } if since <= before);
-        self.advance(before, clock, is_vouched, effects);
-        if let Input::Call(call) = record.input
+        let moved = self.progress.advance(record);
+        let clock = moved.clock;
+        self.advance(moved, effects);
+        if let Input::Event(call) = record.input
             && let Some(name) = call.queue_name.as_deref().filter(|name| !name.is_empty())
         {
             self.take(name, call, clock);
         }
-        match self.replay_until {
-            Some(until) if record.offset < until => effects.truncate(first),
-            Some(_) => {
-                self.replay_until = None;
-                if !self.has_told_flags {
-                    self.tell_again(clock, effects);
-                }
-            }
-            None => {}
+        match self.progress.outputs(record.offset) {
+            Outputs::Suppressed => effects.truncate(first),
+            Outputs::Told => {}
+            Outputs::ToldAgain => self.tell_again(clock, effects),
         }
         self.stamp(record.offset, &mut effects[first..])
     }
@@ -154,7 +124,8 @@ impl Queues {
     }
 
     /// Moves the clock: seconds that are over, calls that leave, the end of an outage, the end of a day.
-    fn advance(&mut self, before: Timestamp, clock: Timestamp, is_vouched: bool, effects: &mut Vec<Flag<'static>>) {
+    fn advance(&mut self, moved: Moved, effects: &mut Vec<Flag<'static>>) {
+        let Moved { before, clock, .. } = moved;
         if clock < self.quiet_until {
             return;
         }
@@ -179,9 +150,7 @@ impl Queues {
                 if midnight == Some(at) {
                     told.begin_anew(queue, at);
                 }
-                // An owner who was there would have told the time at that moment.
-                let is_stepped_over = !is_vouched && clock.since(at) > GAP_US;
-                if is_stepped_over && queue.below_since.is_none() && queue.differs(Level::of(&queue.counts, flags)) {
+                if moved.stepped_over(at) && queue.below_since.is_none() && queue.differs(Level::of(&queue.counts, flags)) {
                     told.hold_until = told.hold_until.max(clock + flags.gap_hold_us);
                 }
                 told.judge(queue, at, None);

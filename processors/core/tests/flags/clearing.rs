@@ -1,11 +1,11 @@
 //! Emergencies that an operational event ends. Nobody is on shift, so that no S10 comes beside them.
 
-use crate::script::{Script, time};
+use crate::script::{Script, technician, time};
 use fieldline_processors_core::facts::SignalFact;
 use fieldline_processors_core::partition::Claim;
 use fieldline_schemas::events::ActivityType::EmergencyStop;
 use fieldline_schemas::events::{EventCategory, Severity};
-use fieldline_schemas::ids::ContactId;
+use fieldline_schemas::ids::{ContactId, TechnicianId};
 
 const RAISED: &str = "09:00:00 S1 stop raised critical";
 
@@ -113,4 +113,35 @@ fn an_sos_is_told_of_elsewhere_and_cleared_here_by_other_events() {
         claim.fact.resolved_at = Some(time("09:20"));
     });
     own.check("10:00", &[]);
+}
+
+/// Reported without a name, or under another's: the alert is under that, and the emergency the technician's.
+#[test]
+fn an_sos_that_was_opened_under_another_name_is_cleared_under_that() {
+    let subject = TechnicianId(uuid::Uuid::from_u128(99));
+    let sos = move |claim: &mut Claim<SignalFact>| (claim.fact.is_emergency, claim.fact.alert_subject) = (true, Some(subject.0));
+    let ids = |script: &Script| -> Vec<String> {
+        script.flags("10:00").iter().map(|flag| flag.alert_id.split(':').nth(1).unwrap().to_owned()).collect()
+    };
+    let named = Script::default().signal("09:00", "09:00", "sos", sos);
+    let cleared = named.clone().signal("09:21", "08:59", "alarm", resolved("09:20"));
+    assert_eq!(ids(&cleared), [subject.to_string(), technician().to_string()]);
+    // An update that names nobody changes nothing; one that names another takes it away, and its void does not.
+    let unnamed = named.clone().signal("09:10", "09:00", "sos", move |claim| {
+        sos(claim);
+        claim.fact.names_technician = false;
+    });
+    assert_eq!(ids(&unnamed.signal("09:21", "08:59", "alarm", resolved("09:20"))).len(), 2);
+    let moved = |voided| {
+        let moved = named.clone().signal("09:10", "09:00", "sos", move |claim| {
+            claim.voided = voided;
+            claim.fact.names_technician = false;
+        });
+        ids(&moved.signal("09:21", "08:59", "alarm", resolved("09:20"))).len()
+    };
+    assert_eq!([moved(false), moved(true)], [0, 2]);
+    // Back with the technician after the resolution was known: nobody meant it.
+    let back = named.signal("09:10", "09:00", "sos", |claim| claim.fact.names_technician = false);
+    let back = back.signal("09:21", "08:59", "alarm", resolved("09:20")).signal("09:30", "09:00", "sos", sos);
+    assert!(ids(&back).is_empty());
 }

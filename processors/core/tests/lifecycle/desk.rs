@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 pub const START: Timestamp = Timestamp(1_767_571_200 * SECOND_US);
 
-/// `S1 a`: the emergency a of technician 1; `S1 x2` that of technician 2; other flags are of technician 1.
+/// `S1 a`: the emergency a of technician 1; `S1 x2` that of technician 2; `S1 unknown` that of nobody known; other flags are of technician 1.
 pub fn id(name: &str) -> String {
     let (flag, cause) = name.split_once(' ').unwrap();
     format!("{flag}:{}:{cause}", technician(name))
@@ -60,6 +60,11 @@ pub fn raised(name: &str, version: u64) -> AnyRecord<'static> {
 pub fn raised_as(name: &str, version: u64, severity: Severity, reasoning: &'static str) -> AnyRecord<'static> {
     let flag = flag_of(name, FlagOrigin::Fold, version, FlagStanding::Raised);
     Flag { severity, reasoning: Cow::Borrowed(reasoning), ..flag }.into()
+}
+
+/// It is of the technician of `other`, an update says.
+pub fn raised_of(name: &str, version: u64, other: &str) -> AnyRecord<'static> {
+    Flag { technician_contact_id: Some(technician(other)), ..flag_of(name, FlagOrigin::Fold, version, FlagStanding::Raised) }.into()
 }
 
 /// Of something that happened so long after the start.

@@ -158,6 +158,7 @@ fn updates_of_a_signal_are_ordered_by_recording_then_by_source_position() {
             event,
             technician_contact_id: None,
             is_emergency: false,
+            alert_id: None,
         };
         match read(signal, EPOCH + HOUR_US) {
             Input::Signal(_, claim) => claim,

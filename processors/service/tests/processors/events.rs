@@ -140,6 +140,7 @@ fn a_signal_is_the_whole_event_with_its_place_in_the_log_of_whom_it_names() {
         event: event.clone(),
         technician_contact_id,
         is_emergency: false,
+        alert_id: None,
     };
     let mut expected = vec![
         (home(technician(1)), START, signal(0, &event, None)),
@@ -254,6 +255,39 @@ fn an_sos_pages_once_whichever_way_it_comes_and_is_closed_by_its_own_resolution(
             assert_eq!(own.len(), if who.is_some() { 2 } else { 0 }, "{own:?}: both updates, as of an SOS");
         }
     }
+}
+
+/// First reported without a technician, its alert lies with the event; what resolves the technician's emergencies is told where the
+/// technician is. Whatever the two partitions are, it closes it, and only it.
+#[test]
+fn an_sos_that_is_named_later_is_closed_by_what_closes_an_emergency_of_that_technician() {
+    let mut apart = 0;
+    for n in 1..=6 {
+        let bench = Bench::new(MemoryOptions::default());
+        let mut driver = driver(&bench);
+        let (nameless, other) = (sos(n, START, None), sos(n + 50, START, None));
+        for event in [&nameless, &other] {
+            operations(&bench, START, event);
+        }
+        let mut named = nameless.clone();
+        (named.common.revision, named.technician_contact_id) = (1, Some(technician(1)));
+        operations(&bench, START + 10 * SECOND_US, &named);
+        // Which of two partitions is read first where both wait is nobody's to say.
+        driver.advance_to(START + 15 * SECOND_US).unwrap();
+        let alarm = resolved(&alarm(n + 100, START - MINUTE_US, Some(1)), START + 20 * SECOND_US);
+        operations(&bench, START + 30 * SECOND_US, &alarm);
+        driver.advance_to(START + 2 * MINUTE_US).unwrap();
+        let id = nameless.common.id.to_string();
+        let of_it: Vec<_> = alerts(&bench).into_iter().filter(|(_, alert)| alert.alert_id.ends_with(&id)).collect();
+        let steps: Vec<String> = of_it.iter().map(|(_, alert)| format!("{} {}", alert.step.symbol(), alert.cause)).collect();
+        assert_eq!(steps, ["opened fold", "resolved operational_event"]);
+        let whose: Vec<_> = of_it.iter().map(|(_, alert)| alert.technician_contact_id).collect();
+        assert_eq!(whose, [None, Some(technician(1))]);
+        let open = alerts(&bench).iter().filter(|(_, alert)| alert.alert_id.ends_with(&other.common.id.to_string())).count();
+        assert_eq!(open, 1, "the other one was opened, and nothing else");
+        apart += usize::from(partition_for_key(id.as_bytes(), PARTITIONS) != home(technician(1)));
+    }
+    assert!(apart > 0, "no alert lay elsewhere than its technician");
 }
 
 #[test]

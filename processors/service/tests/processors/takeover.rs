@@ -158,6 +158,7 @@ fn calls_go_on_where_the_group_of_all_topics_left_them() {
             partitions: PARTITIONS,
             released_through: None,
             flags_hash: None,
+            leans_on_us: None,
         };
         let mut before = bench.log.consumer("test.processors", &[&at.topic]).unwrap();
         before.poll(std::time::Duration::ZERO, 1).unwrap();

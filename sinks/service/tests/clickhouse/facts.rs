@@ -210,6 +210,7 @@ fn other_facts_of_a_technician_keep_their_time_and_payload() {
         event,
         technician_contact_id: None,
         is_emergency: false,
+        alert_id: None,
     };
     let clearance = Clearance {
         id: event(3),

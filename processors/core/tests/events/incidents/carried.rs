@@ -1,6 +1,6 @@
 //! Signals: into whose logs an event is carried.
 
-use crate::script::{Script, technician};
+use super::{Script, technician};
 use fieldline_schemas::events::{OperationalEvent, Severity};
 
 /// An update that names somebody, or nobody (0). Not critical: only the way is looked at.
@@ -40,7 +40,7 @@ fn an_update_of_an_sos_is_one_whatever_its_type() {
         }
     };
     let day = Script::default().event("09:00", "08:59", 1, typed("panic_button")).event("09:05", "08:59", 1, typed("restored"));
-    day.check("09:10", &["09:00:00 S1 1 raised of 7", "09:00:00 signal 1 to 7 sos", "09:05:00 signal 1 to 7 sos"]);
+    day.check("09:10", &["09:00:00 S1 7-1 raised of 7", "09:00:00 signal 1 to 7 sos 7-1", "09:05:00 signal 1 to 7 sos 7-1"]);
     Script::default().event("09:05", "08:59", 1, typed("restored")).check("09:10", &["09:05:00 signal 1 to 7"]);
 }
 

@@ -1,6 +1,7 @@
 //! S13.
 
-use crate::script::{Script, technician, time};
+use super::{Script, technician};
+use crate::script::time;
 use fieldline_processors_core::flags::FlagSettings;
 use fieldline_schemas::events::{OperationalEvent, Severity};
 use fieldline_schemas::time::MINUTE_US;
@@ -85,9 +86,24 @@ fn other_settings_are_told_of_after_a_restart() {
     assert_eq!(day.after_other_settings("09:20", "10:00", sooner), ["09:20:00 S13 1 raised opened 09:15:00"]);
 }
 
+/// Nobody knows any more after nine days whether it was told of; whatever makes it untrue closes it all the same.
 #[test]
-fn what_was_forgotten_is_closed_by_its_resolution_all_the_same() {
-    let day =
-        Script::default().event("09:00", "09:00", 1, critical).outage("10:00", "300:00").event("300:00", "09:00", 1, resolved("299:00"));
-    day.check("300:10", &["09:30:00 S13 1 raised", "300:00:00 S13 1 activity"]);
+fn what_was_forgotten_is_closed_by_whatever_ends_it() {
+    let ends = |change: &dyn Fn(&mut OperationalEvent<'static>), cause: &str| {
+        let day = Script::default().event("09:00", "09:00", 1, critical).outage("10:00", "300:00").event("300:00", "09:00", 1, change);
+        day.check("300:10", &["09:30:00 S13 1 raised", &format!("300:00:00 S13 1 {cause}")]);
+    };
+    ends(&resolved("299:00"), "activity");
+    ends(&|event| event.common.voided = true, "voided");
+    ends(&|event| event.severity = Severity::Warning, "amended");
+    ends(&|event| (event.severity, event.common.revision, event.common.recorded_at) = (Severity::Info, 1, None), "amended");
+}
+
+/// A bulk upload of what nobody was ever told of says nothing.
+#[test]
+fn history_that_comes_late_and_is_not_critical_is_no_end_of_anything() {
+    let late = |change: &dyn Fn(&mut OperationalEvent<'static>)| Script::default().event("300:00", "09:00", 1, change).check("300:10", &[]);
+    late(&|event| (event.severity, event.common.recorded_at) = (Severity::Info, None));
+    late(&|event| (event.severity, event.common.recorded_at) = (Severity::Info, Some(time("09:29:59"))));
+    late(&|event| (event.severity, event.common.imported) = (Severity::Info, true));
 }

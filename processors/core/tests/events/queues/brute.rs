@@ -1,6 +1,7 @@
 //! The same by brute force: every second all calls are counted afresh.
 
-use crate::script::{Kind, Script, call, clock_text, line, time};
+use super::{Kind, Script, call, line};
+use crate::script::{clock_text, time};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::{CallOutcome, CallType, CommunicationCall};
 use fieldline_schemas::time::{DAY_US, MINUTE_US, SECOND_US};
@@ -96,7 +97,7 @@ fn levels_equal_a_count_of_all_calls_in_every_second() {
             }
         }
         script.arrivals.sort_by_key(|(at, _)| *at);
-        let lines: Vec<String> = script.flags("24:50").iter().map(line).collect();
+        let lines: Vec<String> = script.outputs("24:50").iter().map(line).collect();
         assert_eq!(lines, expected(&script.arrivals, time("24:50")), "seed {seed}");
         told += lines.len();
     }

@@ -1,6 +1,6 @@
 //! When a queue is below its target, and when that is over.
 
-use crate::script::{Kind, Script};
+use super::{Kind, Script};
 use Kind::{Good, Impatient, Lost, Slow};
 use fieldline_schemas::events::CallType;
 
@@ -10,7 +10,7 @@ fn below_eighty_per_cent_of_ten_calls_and_back() {
     day.check("09:20", &[]);
     let below = day.clone().calls("09:20", "09:19", 1, Slow);
     below.check("09:25", &["09:20:00 service raised since 09:20:00"]);
-    assert_eq!(below.flags("09:25")[0].reasoning, "service level below 80 %: 7 of 10 calls answered within 20 s, 10 offered in 30 min");
+    assert_eq!(below.outputs("09:25")[0].reasoning, "service level below 80 %: 7 of 10 calls answered within 20 s, 10 offered in 30 min");
     // Eight of ten are eighty per cent.
     day.clone()
         .calls("09:20", "09:19", 1, Good)
@@ -117,6 +117,6 @@ fn a_name_with_colons_is_a_subject_and_a_very_long_one_is_cut() {
     let named =
         |name: String| Script::default().changed("09:00", "09:00", 10, Lost, move |call| call.queue_name = Some(name.clone().into()));
     named("a:b: c".to_owned()).check("09:10", &["09:00:00 a:b: c raised since 09:00:00"]);
-    let id = named("é".repeat(512)).flags("09:10")[0].alert_id.to_string();
+    let id = named("é".repeat(512)).outputs("09:10")[0].alert_id.to_string();
     assert!(id.len() < 1024 && id.contains('~'), "{id}");
 }
