@@ -18,12 +18,14 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  verify: stored results differ from what the log gives; topics check: a topic differs
-  2  the command line or a setting is wrong, or (sql, verify, recompute) there is no data in the folder
-  3  import: done, but some lines were refused (each is in dead_letters)
-  4  the data folder is in use by another process
-  5  failed; the message says what, where and what to do";
+    0  done
+    1  verify: stored results differ from what the log gives; topics check: a topic differs
+    2  the command line or a setting is wrong, the command needs Kafka and kafka.brokers is not set, or (sql, verify,
+       recompute) there is no data in the folder
+    3  import: done, but some lines were refused (each is in dead_letters)
+    4  the data folder is in use by another process
+    5  failed; the message says what, where and what to do
+  130  ended at once by a second signal";
 
 #[derive(Args, Clone, Debug)]
 pub struct Common {
