@@ -9,8 +9,8 @@ use super::{Effects, Partition, PartitionError, Position, Record, rules};
 use crate::partition::Settings;
 use fieldline_schemas::Timestamp;
 
-/// Records that wait at most, unless told otherwise: some ten megabytes for each partition that is replayed.
-const WAITING_MAX: usize = 65_536;
+/// Records that wait at most, unless told otherwise: some fifty megabytes for each partition that is replayed.
+const WAITING_MAX: usize = 262_144;
 
 /// Records that wait to be taken technician by technician.
 #[derive(Debug)]
