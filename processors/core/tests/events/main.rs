@@ -4,4 +4,5 @@
 
 mod incidents;
 mod queues;
+mod random;
 mod script;

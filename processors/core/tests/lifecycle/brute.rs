@@ -1,6 +1,7 @@
 //! The life of alerts once more, written down from the definition alone, on random logs: whoever is told something, and when, is the same.
 
 use crate::desk::*;
+use crate::random::Random;
 use fieldline_processors_core::lifecycle::Settings;
 use fieldline_schemas::AnyRecord;
 use fieldline_schemas::alerts::{AlertState, DeliveryOutcome, FlagStanding};
@@ -8,19 +9,8 @@ use fieldline_schemas::events::ActionKind;
 use fieldline_schemas::time::MINUTE_US;
 use std::collections::BTreeMap;
 
-/// xorshift64*
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
+fn pick<T: Copy>(random: &mut Random, from: &[T]) -> T {
+    from[random.below(from.len() as u64) as usize]
 }
 
 /// What happens, in the words of the definition.
@@ -196,14 +186,14 @@ impl Desk {
 }
 
 fn deed(random: &mut Random, now: i64) -> Deed {
-    let (emergency, other) = (random.pick(&EMERGENCIES), random.pick(&OTHERS));
+    let (emergency, other) = (pick(random, &EMERGENCIES), pick(random, &OTHERS));
     let any = if random.below(4) > 0 { emergency } else { other };
     let (version, n) = (1 + random.below(40), random.below(60));
     match random.below(16) {
         0..=2 => Deed::Lane(emergency),
         3 => Deed::Raised(emergency, version, now - s(random.below(40) as i64)),
         4 | 5 => Deed::Raised(other, version, 0),
-        6 => Deed::Untrue(any, version, random.pick(&[FlagStanding::Activity, FlagStanding::LateArrival, FlagStanding::Amended])),
+        6 => Deed::Untrue(any, version, pick(random, &[FlagStanding::Activity, FlagStanding::LateArrival, FlagStanding::Amended])),
         7 => Deed::Cleared(any, now - s(random.below(60) as i64)),
         8 => Deed::Acknowledge(any, n),
         9 => Deed::Resolve(any, n),

@@ -9,3 +9,5 @@ mod flags;
 mod laws;
 mod moved;
 mod plans;
+#[path = "../events/random.rs"]
+mod random;

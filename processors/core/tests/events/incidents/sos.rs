@@ -1,6 +1,7 @@
 //! S1 of an SOS.
 
 use super::{Script, technician};
+use crate::random::Random;
 use crate::script::time;
 use fieldline_schemas::events::OperationalEvent;
 
@@ -110,13 +111,8 @@ fn the_alert_keeps_its_id_over_any_restart_for_as_long_as_updates_come() {
 /// The same on random lives: updates hours or days apart, of whatever rank and name, resolved, voided, withdrawn and restored.
 #[test]
 fn a_restart_anywhere_goes_on_with_the_same_steps_on_the_same_alerts() {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut below = |n: u64| {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
-    };
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut below = |n: u64| random.below(n);
     let mut told = 0;
     for _ in 0..400 {
         let (mut script, mut at, mut last) = (Script::default().outage("00:00", "9000:00"), 9, [0; 2]);

@@ -1,21 +1,11 @@
 //! The same by brute force: every second all calls are counted afresh.
 
 use super::{Kind, Script, call, line};
+use crate::random::Random;
 use crate::script::{clock_text, time};
 use fieldline_schemas::Timestamp;
 use fieldline_schemas::events::{CallOutcome, CallType, CommunicationCall};
 use fieldline_schemas::time::{DAY_US, MINUTE_US, SECOND_US};
-
-/// xorshift64*
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % n
-    }
-}
 
 /// Offered; in time and judged, of the calls that had come before `before` and entered within 30 minutes of `at`.
 fn counts(arrivals: &[(Timestamp, CommunicationCall<'_>)], before: Timestamp, at: Timestamp) -> (u32, u32, u32) {
