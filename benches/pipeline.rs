@@ -1,5 +1,6 @@
 //! The raw sink and the processors on real Kafka, beside what bounds them, measured in the same run: reading alone, reading and
-//! decoding, inserting ready blocks alone.
+//! decoding, inserting ready blocks alone; and beside what whoever puts out as many rows would need without any fold: reading, decoding
+//! and appending ready ones.
 //!
 //! `cargo bench --bench pipeline` starts a broker and an engine of its own. CPU is this process's alone, the threads of Kafka's
 //! client included; that of the engine stands beside it. CPU-seconds per million records are microseconds per record.
@@ -8,7 +9,7 @@
 
 use anyhow::{Context, Result, ensure};
 use fieldline_log::kafka::{KafkaConfig, KafkaLog};
-use fieldline_log::{Append, Destination, Log, Polled, TopicPartition, TopicSpec};
+use fieldline_log::{Append, Destination, Log, Polled, Record, TopicPartition, TopicSpec};
 use fieldline_processors::{ProcessorConfig, StopToken};
 use fieldline_processors_core::definition::Definition;
 use fieldline_producers::simulate::{Body, Faults, Simulator, SimulatorConfig};
@@ -27,6 +28,7 @@ const RECORDS: usize = 1_000_000;
 const TECHNICIANS: u32 = 20_000;
 const DAYS: u32 = 2;
 const BLOCK_ROWS: u64 = 10_000;
+const READY_ROWS: u64 = 100_000;
 /// Records are stamped when the broker takes them: a backlog, many in each second of the log.
 const BACKLOG: &str = "backlog.";
 /// Records are stamped when they happen, as in a steady state: nearly every record comes in a second of its own for its technician.
@@ -107,30 +109,73 @@ fn ends(log: &KafkaLog, prefix: &str) -> Result<Vec<(TopicPartition, i64)>> {
     (0..PARTITIONS).map(end).collect()
 }
 
-/// Reads everything; decodes and validates it too if so asked.
-fn read(log: &KafkaLog, group: &str, decodes: bool) -> Result<u64> {
-    let total: u64 = ends(log, BACKLOG)?.iter().map(|(_, end)| *end as u64).sum();
-    let mut consumer = log.consumer(group, &[&Topic::Activity.full_name(BACKLOG)])?;
-    let codec = Codec::new();
+/// Reads so many records of a topic, and hands each over.
+fn read_topic(log: &KafkaLog, group: &str, topic: &str, total: u64, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<u64> {
+    let mut consumer = log.consumer(group, &[topic])?;
     let mut records = 0;
     while records < total {
         match consumer.poll(Duration::from_millis(100), 4096)? {
             Polled::Assigned(partitions) => partitions.iter().try_for_each(|at| consumer.seek(at, 0))?,
             Polled::Records(batch) => {
                 records += batch.len() as u64;
-                for record in batch.iter() {
-                    if decodes {
-                        if let Ok(any) = codec.decode(record.value) {
-                            black_box(validate(Topic::Activity, &any, record.append_time).is_ok());
-                        }
-                    } else {
-                        black_box((record.offset, record.append_time, record.value.len()));
-                    }
-                }
+                batch.iter().try_for_each(|record| each(&record))?;
             }
             _ => {}
         }
     }
+    Ok(records)
+}
+
+fn decode(codec: &Codec, record: &Record<'_>) {
+    if let Ok(any) = codec.decode(record.value) {
+        black_box(validate(Topic::Activity, &any, record.append_time).is_ok());
+    }
+}
+
+/// Reads everything; decodes and validates it too if so asked.
+fn read(log: &KafkaLog, group: &str, decodes: bool) -> Result<u64> {
+    let total: u64 = ends(log, BACKLOG)?.iter().map(|(_, end)| *end as u64).sum();
+    let codec = Codec::new();
+    read_topic(log, group, &Topic::Activity.full_name(BACKLOG), total, |record| {
+        if decodes {
+            decode(&codec, record);
+        } else {
+            black_box((record.offset, record.append_time, record.value.len()));
+        }
+        Ok(())
+    })
+}
+
+/// Keys and payloads of rows that the processors have put out.
+fn ready_rows(log: &KafkaLog) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut rows = Vec::new();
+    read_topic(log, "rows", &Topic::Kpis.full_name(STEADY), READY_ROWS, |record| {
+        rows.push((record.key.to_vec(), record.value.to_vec()));
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// Reads and decodes everything, and appends ready rows: `a_record` of them for each record.
+fn pass_on(log: &KafkaLog, ready: &[(Vec<u8>, Vec<u8>)], a_record: f64) -> Result<u64> {
+    let total: u64 = ends(log, BACKLOG)?.iter().map(|(_, end)| *end as u64).sum();
+    let (codec, mut producer) = (Codec::new(), log.producer()?);
+    let target = Topic::Kpis.full_name(BACKLOG);
+    let (mut ready, mut owed) = (ready.iter().cycle(), 0.0);
+    let records = read_topic(log, "pass-on", &Topic::Activity.full_name(BACKLOG), total, |record| {
+        decode(&codec, record);
+        owed += a_record;
+        while owed >= 1.0 {
+            owed -= 1.0;
+            let Some((key, value)) = ready.next() else { break };
+            producer.append(&target, Append { destination: Destination::ByKey, key, value, append_time: None })?;
+        }
+        if record.offset % 500 == 0 {
+            producer.acknowledged()?;
+        }
+        Ok(())
+    })?;
+    producer.flush(Duration::from_secs(120))?;
     Ok(records)
 }
 
@@ -151,7 +196,8 @@ fn sink(log: &Arc<KafkaLog>, target: &ClickHouseTarget) -> Result<u64> {
     Ok(ends.iter().map(|(_, end)| *end as u64).sum())
 }
 
-fn process(log: &Arc<KafkaLog>, prefix: &str) -> Result<u64> {
+/// The number of records, and of rows put out.
+fn process(log: &Arc<KafkaLog>, prefix: &str) -> Result<(u64, u64)> {
     let ends = ends(log, prefix)?;
     let is_steady = prefix == STEADY;
     let config = ProcessorConfig::new(prefix, Definition::default());
@@ -172,7 +218,7 @@ fn process(log: &Arc<KafkaLog>, prefix: &str) -> Result<u64> {
     stop.stop();
     thread.join().ok().context("the processors panicked")??;
     println!("{:<46} {rows:>6} rows put out", "");
-    Ok(ends.iter().map(|(_, end)| *end as u64).sum())
+    Ok((ends.iter().map(|(_, end)| *end as u64).sum(), rows))
 }
 
 /// The same rows as ready blocks, into a table of the same shape.
@@ -207,8 +253,17 @@ fn main() -> Result<()> {
             fill(log, prefix)?;
         }
     }
-    let behind = || measure("processors, a backlog", &engine, || process(&backlog, BACKLOG));
-    let live = || measure("processors, a steady state", &engine, || process(&steady, STEADY));
+    let processors = |what: &str, log: &Arc<KafkaLog>, prefix: &str| {
+        let mut rows_a_record = 0.0;
+        let cost = measure(what, &engine, || {
+            let (records, rows) = process(log, prefix)?;
+            rows_a_record = rows as f64 / records as f64;
+            Ok(records)
+        })?;
+        anyhow::Ok((cost, rows_a_record))
+    };
+    let behind = || processors("processors, a backlog", &backlog, BACKLOG);
+    let live = || processors("processors, a steady state", &steady, STEADY);
     match only.as_deref() {
         None => {}
         Some("backlog") => return behind().map(drop),
@@ -222,7 +277,10 @@ fn main() -> Result<()> {
     let raw = measure("raw sink", &engine, || sink(&backlog, &target))?;
     database.execute("CREATE TABLE bare AS technician_activity_log")?;
     let insert = measure("insert ready blocks", &engine, || insert(&database))?;
-    let (behind, live) = (behind()?, live()?);
+    let ((behind, few_rows), (live, many_rows)) = (behind()?, live()?);
+    let ready = ready_rows(&steady)?;
+    let few = measure(&format!("read, decode, append {few_rows:.2} ready rows each"), &engine, || pass_on(&backlog, &ready, few_rows))?;
+    let many = measure(&format!("read, decode, append {many_rows:.2} ready rows each"), &engine, || pass_on(&backlog, &ready, many_rows))?;
 
     let rate = |part: Cost, whole: Cost| part.wall / whole.wall;
     println!();
@@ -231,6 +289,13 @@ fn main() -> Result<()> {
         "processors: {:.2} of the rate of reading and decoding in a backlog, {:.2} in a steady state",
         rate(decode, behind),
         rate(decode, live)
+    );
+    println!(
+        "processors: {:.2} and {:.2} of the rate of reading, decoding and appending as many ready rows; {:.1} and {:.1} times its CPU",
+        rate(few, behind),
+        rate(many, live),
+        behind.cpu / few.cpu,
+        live.cpu / many.cpu
     );
     println!("decoding is {:.2} of the rate of reading alone", rate(consume, decode));
     println!(
