@@ -91,7 +91,7 @@ fn partitions_move_to_a_third_processor_and_from_one_that_is_killed() {
     };
     let processors = [telling("processors"), telling("processors")];
     let _sinks = [deployment.start("sinks"), deployment.start("sinks")];
-    let _feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "20000", "--days", "2", "--rate", "3000"]);
+    let _feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "5000", "--days", "2", "--rate", "3000"]);
     std::thread::sleep(Duration::from_secs(15));
 
     let third = telling("processors");
