@@ -28,6 +28,7 @@ const RECORDS: usize = 1_000_000;
 const TECHNICIANS: u32 = 20_000;
 const DAYS: u32 = 2;
 const BLOCK_ROWS: u64 = 10_000;
+/// So many different rows are appended again and again.
 const READY_ROWS: u64 = 100_000;
 /// Records are stamped when the broker takes them: a backlog, many in each second of the log.
 const BACKLOG: &str = "backlog.";
@@ -109,6 +110,11 @@ fn ends(log: &KafkaLog, prefix: &str) -> Result<Vec<(TopicPartition, i64)>> {
     (0..PARTITIONS).map(end).collect()
 }
 
+/// The records before these ends.
+fn count(ends: &[(TopicPartition, i64)]) -> u64 {
+    ends.iter().map(|(_, end)| *end as u64).sum()
+}
+
 /// Reads so many records of a topic, and hands each over.
 fn read_topic(log: &KafkaLog, group: &str, topic: &str, total: u64, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<u64> {
     let mut consumer = log.consumer(group, &[topic])?;
@@ -126,24 +132,22 @@ fn read_topic(log: &KafkaLog, group: &str, topic: &str, total: u64, mut each: im
     Ok(records)
 }
 
-fn decode(codec: &Codec, record: &Record<'_>) {
+fn look(record: &Record<'_>) -> Result<()> {
+    black_box((record.offset, record.append_time, record.value.len()));
+    Ok(())
+}
+
+/// Decodes a record and validates it; some are corrupt on purpose.
+fn decode(codec: &Codec, record: &Record<'_>) -> Result<()> {
     if let Ok(any) = codec.decode(record.value) {
         black_box(validate(Topic::Activity, &any, record.append_time).is_ok());
     }
+    Ok(())
 }
 
-/// Reads everything; decodes and validates it too if so asked.
-fn read(log: &KafkaLog, group: &str, decodes: bool) -> Result<u64> {
-    let total: u64 = ends(log, BACKLOG)?.iter().map(|(_, end)| *end as u64).sum();
-    let codec = Codec::new();
-    read_topic(log, group, &Topic::Activity.full_name(BACKLOG), total, |record| {
-        if decodes {
-            decode(&codec, record);
-        } else {
-            black_box((record.offset, record.append_time, record.value.len()));
-        }
-        Ok(())
-    })
+/// Reads the whole backlog, and hands each record over.
+fn read(log: &KafkaLog, group: &str, each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<u64> {
+    read_topic(log, group, &Topic::Activity.full_name(BACKLOG), count(&ends(log, BACKLOG)?), each)
 }
 
 /// Keys and payloads of rows that the processors have put out.
@@ -158,12 +162,11 @@ fn ready_rows(log: &KafkaLog) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
 
 /// Reads and decodes everything, and appends ready rows: `a_record` of them for each record.
 fn pass_on(log: &KafkaLog, ready: &[(Vec<u8>, Vec<u8>)], a_record: f64) -> Result<u64> {
-    let total: u64 = ends(log, BACKLOG)?.iter().map(|(_, end)| *end as u64).sum();
     let (codec, mut producer) = (Codec::new(), log.producer()?);
     let target = Topic::Kpis.full_name(BACKLOG);
     let (mut ready, mut owed) = (ready.iter().cycle(), 0.0);
-    let records = read_topic(log, "pass-on", &Topic::Activity.full_name(BACKLOG), total, |record| {
-        decode(&codec, record);
+    let records = read(log, "pass-on", |record| {
+        decode(&codec, record)?;
         owed += a_record;
         while owed >= 1.0 {
             owed -= 1.0;
@@ -193,7 +196,7 @@ fn sink(log: &Arc<KafkaLog>, target: &ClickHouseTarget) -> Result<u64> {
     }
     control.stop();
     thread.join().ok().context("the raw sink panicked")??;
-    Ok(ends.iter().map(|(_, end)| *end as u64).sum())
+    Ok(count(&ends))
 }
 
 /// The number of records, and of rows put out.
@@ -218,7 +221,7 @@ fn process(log: &Arc<KafkaLog>, prefix: &str) -> Result<(u64, u64)> {
     stop.stop();
     thread.join().ok().context("the processors panicked")??;
     println!("{:<46} {rows:>6} rows put out", "");
-    Ok((ends.iter().map(|(_, end)| *end as u64).sum(), rows))
+    Ok((count(&ends), rows))
 }
 
 /// The same rows as ready blocks, into a table of the same shape.
@@ -271,9 +274,10 @@ fn main() -> Result<()> {
         Some(other) => anyhow::bail!("no part of this bench is named {other:?}: backlog, steady"),
     }
 
-    measure("(warming up)", &engine, || read(&backlog, "warm", false))?;
-    let consume = measure("read", &engine, || read(&backlog, "bare", false))?;
-    let decode = measure("read and decode", &engine, || read(&backlog, "decode", true))?;
+    let codec = Codec::new();
+    measure("(warming up)", &engine, || read(&backlog, "warm", look))?;
+    let consume = measure("read", &engine, || read(&backlog, "bare", look))?;
+    let decode = measure("read and decode", &engine, || read(&backlog, "decode", |record| decode(&codec, record)))?;
     let raw = measure("raw sink", &engine, || sink(&backlog, &target))?;
     database.execute("CREATE TABLE bare AS technician_activity_log")?;
     let insert = measure("insert ready blocks", &engine, || insert(&database))?;

@@ -91,6 +91,7 @@ fn partitions_move_to_a_third_processor_and_from_one_that_is_killed() {
     };
     let processors = [telling("processors"), telling("processors")];
     let _sinks = [deployment.start("sinks"), deployment.start("sinks")];
+    // A day begins with everybody's plans: of few enough people activity follows within the seconds below.
     let _feeder = deployment.spawn(&["simulate", "--publish", "--technicians", "5000", "--days", "2", "--rate", "3000"]);
     std::thread::sleep(Duration::from_secs(15));
 
